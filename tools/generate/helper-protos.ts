@@ -50,7 +50,12 @@ function when(rest: Record<string, unknown>): string {
     else {
       const set = /^expected_attach_type in \{(.*)\}$/.exec(text)?.[1];
       if (set === undefined) throw new TypeError(`unknown condition: ${text}`);
-      out.push(`attachTypes: [${set.split(', ').map((name) => `'BPF_CGROUP_${name}'`).join(', ')}]`);
+      out.push(
+        `attachTypes: [${set
+          .split(', ')
+          .map((name) => `'BPF_CGROUP_${name}'`)
+          .join(', ')}]`,
+      );
     }
   }
   return out.length > 0 ? `, when: { ${out.join(', ')} }` : '';

@@ -50,11 +50,15 @@ export function generateUapi(): GeneratedFile[] {
 
   const commandRows = attr.commands.map((row) => ({ name: row.name, id: row.cmd }));
   const mapRows = maps.maps.map((row) => ({ name: `BPF_MAP_TYPE_${row.name}`, id: row.id }));
-  const progRows = [{ name: 'BPF_PROG_TYPE_UNSPEC', id: 0 }, ...progTypes.map((row) => ({ name: row.name, id: row.id }))];
+  const progRows = [
+    { name: 'BPF_PROG_TYPE_UNSPEC', id: 0 },
+    ...progTypes.map((row) => ({ name: row.name, id: row.id })),
+  ];
   const attachRows = attach.map((row) => ({ name: row.name, id: row.id }));
   const helperRows = helpers.map((row) => ({ name: `BPF_FUNC_${row.name}`, id: row.id }));
   const flagLines = Object.entries(maps.common.map_create_flags).map(
-    ([name, [value, sinceText]]) => `/** Map creation flag, since Linux ${since(sinceText)}. */\nexport const BPF_F_${name} = ${value};`,
+    ([name, [value, sinceText]]) =>
+      `/** Map creation flag, since Linux ${since(sinceText)}. */\nexport const BPF_F_${name} = ${value};`,
   );
 
   const files: GeneratedFile[] = [
@@ -96,7 +100,9 @@ export function generateUapi(): GeneratedFile[] {
 
   const layout = (fields: Field[]): string =>
     fields
-      .map((f) => `    { name: '${strip(f.name)}', off: ${f.off}, size: ${f.size}${f.bits ? `, bits: ${f.bits}` : ''} },`)
+      .map(
+        (f) => `    { name: '${strip(f.name)}', off: ${f.off}, size: ${f.size}${f.bits ? `, bits: ${f.bits}` : ''} },`,
+      )
       .join('\n');
   const groups = Object.entries(attr.attr_groups_v5_6)
     .map(([name, g]) => `  ${name}: {\n   size: ${g.struct_size},\n   fields: [\n${layout(g.fields)}\n   ],\n  },`)

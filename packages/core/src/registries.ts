@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+import type { AttachRow, HostVerbRow, RawTracepointRow } from './attach-row.ts';
+import type { HelperRow } from './func-proto.ts';
+import type { MapTypeDef } from './map.ts';
+import type { ProgTypeDef } from './prog-type.ts';
+import type { PtrClassOps } from './ptr-class.ts';
+import type { StructOpsRow } from './struct-ops-row.ts';
+
+/** Everything a kernel is made of, as rows. Order is that of `include/linux/bpf_types.h`. */
+export interface Registries {
+  readonly progTypes: readonly ProgTypeDef[];
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each row has its own map type
+  readonly mapTypes: readonly MapTypeDef<any>[];
+  readonly helpers: readonly HelperRow[];
+  readonly ptrClasses: readonly PtrClassOps[];
+  readonly attach: readonly AttachRow[];
+  readonly rawTracepoint: readonly RawTracepointRow[];
+  readonly verbs: readonly HostVerbRow[];
+  readonly structOps: readonly StructOpsRow[];
+}
+
+/** No rows of any kind; spread it and override what you have. */
+export const EMPTY_REGISTRIES: Registries = {
+  progTypes: [],
+  mapTypes: [],
+  helpers: [],
+  ptrClasses: [],
+  attach: [],
+  rawTracepoint: [],
+  verbs: [],
+  structOps: [],
+};
+
+/** Joins the rows of several subsystems, in order. */
+export function mergeRegistries(...parts: readonly Partial<Registries>[]): Registries {
+  const join = <K extends keyof Registries>(key: K): Registries[K] =>
+    parts.flatMap((part) => part[key] ?? []) as unknown as Registries[K];
+  return {
+    progTypes: join('progTypes'),
+    mapTypes: join('mapTypes'),
+    helpers: join('helpers'),
+    ptrClasses: join('ptrClasses'),
+    attach: join('attach'),
+    rawTracepoint: join('rawTracepoint'),
+    verbs: join('verbs'),
+    structOps: join('structOps'),
+  };
+}
