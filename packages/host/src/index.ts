@@ -1,2 +1,4 @@
 // SPDX-License-Identifier: MIT
-export {};
+export { createHost } from './host.ts';
+export type { Host, HostOptions } from './host.ts';
+export { pinToCpu } from './cpu.ts';
