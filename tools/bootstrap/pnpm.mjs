@@ -40,10 +40,5 @@ export function findPnpm() {
  */
 export function pnpmEnv(env) {
   const { NODE_ENV: _dropped, ...rest } = env;
-  return {
-    ...rest,
-    CI: 'true',
-    npm_config_manage_package_manager_versions: 'false',
-    npm_config_update_notifier: 'false',
-  };
+  return { ...rest, CI: 'true', npm_config_update_notifier: 'false' };
 }

@@ -63,8 +63,11 @@ async function main() {
   const { install } = await import('./install.mjs');
   if (!install(root, say)) return 2;
   if (!existsSync(join(root, 'packages', 'uapi', 'dist'))) say('building (tsc -b) ...');
-  if (!build(verb === 'start' ? ['packages/cli'] : [])) return 2;
-  return verb === 'start' ? start(args) : node([join('node_modules', 'vitest', 'vitest.mjs'), 'run', ...args]);
+  if (verb === 'start') return build(['packages/cli']) ? start(args) : 2;
+  // Unit tests run the sources, so a type error does not keep them from running; it still fails the command.
+  const built = build([]);
+  const status = node([join('node_modules', 'vitest', 'vitest.mjs'), 'run', ...args]);
+  return built ? status : status || 1;
 }
 
 process.exitCode = await main();
