@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+import { BTF_KIND_ENUM } from '../kinds.ts';
+import type { BtfEnum } from '../types.ts';
+import { shownName, type KindDef } from './def.ts';
+
+export const enumKind: KindDef<BtfEnum> = {
+  since: '4.18',
+  decode: (r) => {
+    const values: { name: string; value: number }[] = [];
+    for (let i = 0; i < r.vlen; i++) {
+      values.push({ name: r.str(r.word(2 * i)), value: r.kflag ? r.sword(2 * i + 1) : r.word(2 * i + 1) });
+    }
+    return { id: r.id, kind: BTF_KIND_ENUM, name: r.name, size: r.sizeOrType, signed: r.kflag, values };
+  },
+  encode: (t, out) => {
+    out.head({ vlen: t.values.length, kflag: t.signed, sizeOrType: t.size });
+    for (const v of t.values) {
+      out.word(out.str(v.name));
+      out.word(v.value >>> 0);
+    }
+  },
+  rawText: (t) => [
+    `encoding=${t.signed ? 'SIGNED' : 'UNSIGNED'} size=${t.size} vlen=${t.values.length}`,
+    ...t.values.map((v) => `\t'${shownName(v.name)}' val=${v.value}`),
+  ],
+  rawJson: (t) => ({
+    encoding: t.signed ? 'SIGNED' : 'UNSIGNED',
+    size: t.size,
+    vlen: t.values.length,
+    values: t.values.map((v) => ({ name: shownName(v.name), val: v.value })),
+  }),
+};
