@@ -2,6 +2,7 @@
 // `npm start` and `npm test` on a bare machine: Node and npm are all that is needed.
 //   start [args]  runs the command on the example, or on the arguments given
 //   test [args]   runs the unit tests; arguments go to vitest
+//   install       only installs the dependencies, if node_modules is not what the lockfile says
 // Exit status: that of what ran; 2 where it could not be run.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -54,14 +55,15 @@ function start(args) {
 
 async function main() {
   const [verb, ...args] = process.argv.slice(2);
-  if (verb !== 'start' && verb !== 'test') {
-    say('usage: node tools/bootstrap/run.mjs start|test [arguments]');
+  if (verb !== 'start' && verb !== 'test' && verb !== 'install') {
+    say('usage: node tools/bootstrap/run.mjs start|test|install [arguments]');
     return 2;
   }
   if (!nodeIsNewEnough()) return 2;
   // Imported late: an old Node should get the message above.
   const { install } = await import('./install.mjs');
   if (!install(root, say)) return 2;
+  if (verb === 'install') return 0;
   if (!existsSync(join(root, 'packages', 'uapi', 'dist'))) say('building (tsc -b) ...');
   if (verb === 'start') return build(['packages/cli']) ? start(args) : 2;
   // Unit tests run the sources, so a type error does not keep them from running; it still fails the command.
