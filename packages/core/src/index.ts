@@ -44,15 +44,7 @@ export {
   defineProgType,
 } from './prog-type.ts';
 export { type PtrClassOps, definePtrClass } from './ptr-class.ts';
-export type {
-  Callee,
-  InsnAux,
-  Subprog,
-  LineRecord,
-  VerifiedProg,
-  AttachTarget,
-  BpfProg,
-} from './prog.ts';
+export type { Callee, InsnAux, Subprog, LineRecord, VerifiedProg, AttachTarget, BpfProg } from './prog.ts';
 export type {
   ExecObserver,
   FrameView,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { ENOENT, NotSupportedError } from '@tsbpf/uapi';
-import type { Btf } from '@tsbpf/btf';
+import { BTF_KIND_ARRAY, BTF_KIND_STRUCT, BTF_KIND_UNION, type Btf } from '@tsbpf/btf';
 
 /** Where a member lies in a kernel structure. */
 export interface KernelField {
@@ -47,29 +47,28 @@ export function createKernelTypes(btf: Btf, aliases: KernelAliases = {}): Kernel
   const ids = new Map<string, number | undefined>();
 
   const structId = (name: string): number | undefined => {
-    if (!ids.has(name)) ids.set(name, btf.findByName(name, 'STRUCT') ?? btf.findByName(name, 'UNION'));
+    if (!ids.has(name)) ids.set(name, btf.findByName(name, BTF_KIND_STRUCT) ?? btf.findByName(name, BTF_KIND_UNION));
     return ids.get(name);
   };
 
   const findMember = (typeId: number, name: string): Found | undefined => {
     const id = btf.skipModifiers(typeId);
-    const kind = btf.kind(id);
-    if (kind !== 'STRUCT' && kind !== 'UNION') return undefined;
-    const members = btf.members(id);
-    for (const m of members) {
-      if (m.name === name) return { bitOff: m.bitOff, bits: m.bitSize, typeId: m.typeId };
+    const type = btf.type(id);
+    if (type.kind !== BTF_KIND_STRUCT && type.kind !== BTF_KIND_UNION) return undefined;
+    for (const m of type.members) {
+      if (m.name === name) return { bitOff: m.bitOffset, bits: m.bitSize, typeId: m.typeId };
     }
-    for (const m of members) {
+    for (const m of type.members) {
       if (m.name !== '') continue;
       const inner = findMember(m.typeId, name);
-      if (inner !== undefined) return { ...inner, bitOff: inner.bitOff + m.bitOff };
+      if (inner !== undefined) return { ...inner, bitOff: inner.bitOff + m.bitOffset };
     }
     return undefined;
   };
 
   const walk = (path: string): KernelField | undefined => {
     const [root = '', ...steps] = path.split('.');
-    let typeId = structId(root);
+    let typeId: number | undefined = structId(root);
     let bitOff = 0;
     let bits = 0;
     for (const step of steps) {
@@ -81,8 +80,8 @@ export function createKernelTypes(btf: Btf, aliases: KernelAliases = {}): Kernel
       bits = found.bits;
       typeId = found.typeId;
       for (const index of match[2]?.match(/\d+/g) ?? []) {
-        const array = btf.array(btf.skipModifiers(typeId));
-        if (array === undefined) return undefined;
+        const array = btf.type(btf.skipModifiers(typeId));
+        if (array.kind !== BTF_KIND_ARRAY) return undefined;
         typeId = array.elemTypeId;
         bitOff += Number(index) * (btf.resolveSize(typeId) ?? 0) * 8;
       }

@@ -146,6 +146,8 @@ export interface ProgTypeDef {
   readonly expectedAttachTypes?: readonly number[];
   /** What PROG_LOAD stores for expected_attach_type 0. */
   readonly defaultAttachType?: number;
+  /** PROG_ATTACH demands the attach type given at load (CGROUP_SOCK, SOCK_ADDR, SOCKOPT). */
+  readonly attachMustMatch?: boolean;
   /** A user without CAP_SYS_ADMIN may load it. */
   readonly unprivileged?: boolean;
   readonly verifier: VerifierOps;

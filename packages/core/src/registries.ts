@@ -33,16 +33,14 @@ export const EMPTY_REGISTRIES: Registries = {
 
 /** Joins the rows of several subsystems, in order. */
 export function mergeRegistries(...parts: readonly Partial<Registries>[]): Registries {
-  const join = <K extends keyof Registries>(key: K): Registries[K] =>
-    parts.flatMap((part) => part[key] ?? []) as unknown as Registries[K];
   return {
-    progTypes: join('progTypes'),
-    mapTypes: join('mapTypes'),
-    helpers: join('helpers'),
-    ptrClasses: join('ptrClasses'),
-    attach: join('attach'),
-    rawTracepoint: join('rawTracepoint'),
-    verbs: join('verbs'),
-    structOps: join('structOps'),
+    progTypes: parts.flatMap((part) => part.progTypes ?? []),
+    mapTypes: parts.flatMap((part) => part.mapTypes ?? []),
+    helpers: parts.flatMap((part) => part.helpers ?? []),
+    ptrClasses: parts.flatMap((part) => part.ptrClasses ?? []),
+    attach: parts.flatMap((part) => part.attach ?? []),
+    rawTracepoint: parts.flatMap((part) => part.rawTracepoint ?? []),
+    verbs: parts.flatMap((part) => part.verbs ?? []),
+    structOps: parts.flatMap((part) => part.structOps ?? []),
   };
 }

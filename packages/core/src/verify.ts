@@ -25,6 +25,8 @@ export interface ProgToVerify {
   /** The loader holds CAP_SYS_ADMIN. */
   readonly privileged: boolean;
   readonly btf: Btf | undefined;
+  /** What looking up prog_btf_fd failed with (negative), reported where the verifier would look. */
+  readonly btfErrno?: number;
   readonly funcInfo: { readonly recSize: number; readonly bytes: Uint8Array } | undefined;
   readonly lineInfo: { readonly recSize: number; readonly bytes: Uint8Array } | undefined;
   readonly attachBtfId: number;

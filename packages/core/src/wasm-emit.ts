@@ -12,7 +12,11 @@ export interface WasmEmit<Fn = unknown> {
   /** Whether other threads see the memory: read-modify-write must then be atomic. */
   readonly sharedMemory: boolean;
   /** A function of this module made once per key, such as a hash lookup specialised for one map: its index. */
-  moduleFunction(key: string, build: (fn: Fn) => void, signature: { params: readonly string[]; results: readonly string[] }): number;
+  moduleFunction(
+    key: string,
+    build: (fn: Fn) => void,
+    signature: { params: readonly string[]; results: readonly string[] },
+  ): number;
 }
 
 /** Emits a helper's body. False: emit the ordinary call instead. */

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// BPF_MAP_LOOKUP_ELEM. @see kernel/bpf/syscall.c, map_lookup_elem
+import { BPF_F_LOCK, EINVAL, ENOMEM, ENOTSUPP } from '@tsbpf/uapi';
+import { copyKey, copyOut, mapForAccess, mapOperation } from './map-elem.ts';
+import type { Command } from '../command.ts';
+
+export const mapLookupElem: Command<1> = (k, attr) => {
+  const flags = attr.flags ?? 0n;
+  if ((flags & ~BigInt(BPF_F_LOCK)) !== 0n) return -EINVAL;
+  const map = mapForAccess(k, attr.map_fd, 'read');
+  if (typeof map === 'number') return map;
+  if (flags !== 0n && map.spinLockOff < 0) return -EINVAL;
+  const key = copyKey(k, map, attr.key);
+  if (key < 0) return key;
+  const value = k.scratch.get(1, Math.max(8, map.syscallValueSize));
+  if (value === 0) return -ENOMEM;
+  const { sysLookup } = map.def.ops;
+  if (sysLookup === undefined) return -ENOTSUPP;
+  const err = mapOperation(k, map, false, () => map.def.ops.sysLookup?.(map, key, value, Number(flags)) ?? 0);
+  return err < 0 ? err : copyOut(k, value, attr.value, map.syscallValueSize);
+};

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+import { EBADF, EINVAL, EMFILE } from '@tsbpf/uapi';
+import type { FdTable, KernelFile, KernelFiles } from '@tsbpf/core';
+
+/** First fd the kernel hands out: 0 to 2 are the process's own. */
+const FIRST_FD = 3;
+
+/** The fds of the simulated process; the lowest free number is taken, as POSIX wants. */
+export function createFdTable(options: { limit?: number } = {}): FdTable {
+  const files = new Map<number, KernelFile>();
+  const holders = new Map<KernelFile, number>();
+  let lowest = FIRST_FD;
+  return {
+    limit: options.limit ?? 1_048_576,
+    install(file) {
+      let fd = lowest;
+      while (files.has(fd)) fd++;
+      if (fd >= this.limit) return -EMFILE;
+      files.set(fd, file);
+      holders.set(file, (holders.get(file) ?? 0) + 1);
+      lowest = fd + 1;
+      return fd;
+    },
+    file(fd) {
+      return files.get(fd);
+    },
+    get<K extends keyof KernelFiles>(fd: number, kind: K): KernelFiles[K] | number {
+      const file = files.get(fd);
+      if (file === undefined) return -EBADF;
+      return file.kind === kind ? (file as KernelFiles[K]) : -EINVAL;
+    },
+    close(fd) {
+      const file = files.get(fd);
+      if (file === undefined) return -EBADF;
+      files.delete(fd);
+      if (fd < lowest) lowest = fd;
+      const left = (holders.get(file) ?? 1) - 1;
+      if (left > 0) holders.set(file, left);
+      else {
+        holders.delete(file);
+        file.release();
+      }
+      return 0;
+    },
+    fds() {
+      return [...files.keys()].sort((a, b) => a - b);
+    },
+  };
+}

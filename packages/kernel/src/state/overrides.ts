@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+import type { HelperFn, HelperOverrides } from '@tsbpf/core';
+
+type Make = (original: HelperFn | undefined) => HelperFn;
+
+export interface MutableOverrides extends HelperOverrides {
+  /** Replaces a helper variant; what it returns puts the former one back. */
+  set(variant: string, make: Make): () => void;
+}
+
+export function createOverrides(): MutableOverrides {
+  const stacks = new Map<string, Make[]>();
+  let generation = 0;
+  return {
+    get generation() {
+      return generation;
+    },
+    get: (variant) => stacks.get(variant)?.at(-1),
+    set(variant, make) {
+      const stack = stacks.get(variant) ?? [];
+      stack.push(make);
+      stacks.set(variant, stack);
+      generation++;
+      return () => {
+        const at = stack.lastIndexOf(make);
+        if (at >= 0) stack.splice(at, 1);
+        generation++;
+      };
+    },
+  };
+}
