@@ -76,3 +76,9 @@ export {
   type BtfFuncInfo,
   type BtfLineInfo,
 } from './ext/ext.ts';
+export { encodeBtf, typesOf, type EncodeBtfOptions } from './encode/encode.ts';
+export { createBtfBuilder, type BtfBuilder, type MemberInit } from './encode/builder.ts';
+export { formatJson } from './dump/json.ts';
+export type { Json } from './kind/def.ts';
+export { dumpBtfRaw, dumpBtfRawJson, rawTypeJson, rawTypeText, type RawDumpOptions } from './dump/raw.ts';
+export { dumpBtfC, dumpBtfTypesC, typeDeclC } from './c-dump/dump.ts';

@@ -3,6 +3,11 @@ import { BTF_KIND_ENUM } from '../kinds.ts';
 import type { BtfEnum } from '../types.ts';
 import { shownName, type KindDef } from './def.ts';
 
+/** bpftool's JSON widens unsigned values through a signed 32-bit one: above 2^31 they come out above 2^63. */
+function jsonValue(value: number, signed: boolean): number | bigint {
+  return signed || value < 0x80000000 ? value : BigInt.asUintN(64, BigInt(value | 0));
+}
+
 export const enumKind: KindDef<BtfEnum> = {
   since: '4.18',
   decode: (r) => {
@@ -27,6 +32,6 @@ export const enumKind: KindDef<BtfEnum> = {
     encoding: t.signed ? 'SIGNED' : 'UNSIGNED',
     size: t.size,
     vlen: t.values.length,
-    values: t.values.map((v) => ({ name: shownName(v.name), val: v.value })),
+    values: t.values.map((v) => ({ name: shownName(v.name), val: jsonValue(v.value, t.signed) })),
   }),
 };

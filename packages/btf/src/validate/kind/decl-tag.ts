@@ -25,7 +25,7 @@ export const declTagRules: KindRules = {
     const component = env.extra(v.id, 0) | 0;
     if (component !== -1) {
       if (kind === K.BTF_KIND_VAR || kind === K.BTF_KIND_TYPEDEF) return env.fail(v.id, 'Invalid component_idx');
-      let count = 0;
+      let count: number;
       if (isComposite(kind)) count = env.vlen(next);
       else {
         const proto = env.sizeOrType(next);
