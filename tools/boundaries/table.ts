@@ -41,8 +41,15 @@ const LAST_PURE_LAYER = 4;
 /** Packages of this layer meet only in the layer below. */
 const PEERLESS_LAYER = 3;
 
+const SECTIONS = ['packages', 'tests', 'islands', 'neverReach', 'maxLines'] as const;
+
+/** Reads the table; a section that is missing would silently switch rules off, so that is an error. */
 export function readTable(path: string): LayerTable {
-  return JSON.parse(readFileSync(path, 'utf8')) as LayerTable;
+  const table = JSON.parse(readFileSync(path, 'utf8')) as LayerTable;
+  const missing = SECTIONS.filter((section) => table[section] === undefined);
+  if (missing.length > 0)
+    throw new Error(`${path} lacks ${missing.join(', ')}; LayerTable in table.ts says what they are`);
+  return table;
 }
 
 /** Contradictions inside the table: unknown names, imports that go up, peers of layer 3, cycles. */
