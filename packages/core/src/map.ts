@@ -43,6 +43,8 @@ export interface MapFacts {
   readonly frozen: boolean;
   /** For maps in maps: the properties an inner map must have. */
   readonly innerMap: MapFacts | undefined;
+  /** Cgroup storage: another loaded program uses it already, and it serves one only. */
+  readonly ownedByProg?: boolean;
   readonly def: MapTypeFacts;
 }
 

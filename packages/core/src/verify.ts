@@ -57,7 +57,9 @@ export interface VerifierEnv {
   /** Nanoseconds, for the "verification time" line. */
   now(): bigint;
   /** struct_ops rows by kernel structure name, for STRUCT_OPS programs. */
-  structOps?(structName: string): { readonly unsupported: readonly string[] } | undefined;
+  structOps?(
+    structName: string,
+  ): { readonly unsupported: readonly string[]; promote?(structName: string): string | undefined } | undefined;
 }
 
 /** What the log is to hold. */
