@@ -42,7 +42,7 @@ export interface InsnFacts {
   ctxFieldSize?: number;
   /** Unprivileged: a store that must be preceded by clearing this stack slot (offset from the frame pointer). */
   sanitizeStackOff?: number;
-  /** Unprivileged pointer arithmetic: what the masking rewrite must do. */
+  /** Unprivileged pointer arithmetic: what the masking rewrite must do, in bits of alu-state.ts. */
   aluState?: number;
   aluLimit?: number;
   /** The 32-bit result is read as 64 bits. */
@@ -107,6 +107,10 @@ export interface Verification {
   attach: AttachTarget | undefined;
 
   readonly counters: Counters;
+  /** The line record logged last. */
+  prevLine: LineRecord | undefined;
+  /** Structures that helper arguments take, by variant and argument, as far as they have been looked up. */
+  helperBtfIds: Map<string, number>;
   /** Found by the analysis. */
   cbAccess: boolean;
   maxPktOffset: number;

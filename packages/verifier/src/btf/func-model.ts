@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+import { BTF_KIND_FUNC_PROTO, BTF_KIND_PTR, type Btf } from '@tsbpf/btf';
+import { EINVAL } from '@tsbpf/uapi';
+import { reject } from '../reject.ts';
+import type { Verification } from '../verification.ts';
+import { isScalarKind, kindName } from './kind-names.ts';
+
+/** Parameters of a function that something may be attached to: fewer than this. */
+export const MAX_FUNC_ARGS = 12;
+
+/** Whether a value of the type travels in one register. Void counts: it takes none. */
+function fitsRegister(btf: Btf, typeId: number): boolean {
+  if (typeId === 0) return true;
+  const id = btf.skipModifiers(typeId);
+  return btf.kind(id) === BTF_KIND_PTR || isScalarKind(btf, id);
+}
+
+/**
+ * Whether a trampoline can be built for a function: every parameter and the result in one register each.
+ * @errno EINVAL
+ * @see kernel/bpf/btf.c, btf_distill_func_proto
+ */
+export function checkFuncModel(v: Verification, btf: Btf, protoId: number, funcName: string): void {
+  const proto = btf.typeOf(protoId, BTF_KIND_FUNC_PROTO);
+  const refuse = (message: string): never => {
+    v.log.write(message);
+    reject(EINVAL);
+  };
+  if (proto.params.length >= MAX_FUNC_ARGS) {
+    refuse(`The function ${funcName} has ${proto.params.length} arguments. Too many.\n`);
+  }
+  const unsupported = (typeId: number): string => `type ${kindName(btf, btf.skipModifiers(typeId))} is unsupported.\n`;
+  if (!fitsRegister(btf, proto.returnTypeId)) {
+    refuse(`The function ${funcName} return ${unsupported(proto.returnTypeId)}`);
+  }
+  proto.params.forEach(({ typeId }, i) => {
+    if (!fitsRegister(btf, typeId)) refuse(`The function ${funcName} arg${i} ${unsupported(typeId)}`);
+  });
+}
