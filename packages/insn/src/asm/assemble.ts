@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { AsmError, BPF_EXIT, BPF_JMP, BPF_PSEUDO_CALL, EINVAL, ERANGE } from '@tsbpf/uapi';
+import { AsmError, BPF_CALL, BPF_EXIT, BPF_JMP, BPF_PSEUDO_CALL, EINVAL, ERANGE } from '@tsbpf/uapi';
 import { hex2 } from '../disasm/options.ts';
 import type { Insn } from '../insn.ts';
 import { helperId } from './call.ts';
@@ -36,6 +36,13 @@ interface Pending {
   readonly ref: Reference;
 }
 
+/** clang's words for a call do not say what is called; the bytes it prints before them do. */
+function calleeKind(statement: Statement, source: SourceLine): Statement {
+  const [insn] = statement.insns;
+  if (source.regs === undefined || insn.code !== (BPF_JMP | BPF_CALL) || statement.ref !== undefined) return statement;
+  return { insns: [{ ...insn, src: source.regs >> 4 }] };
+}
+
 function parseStatement(source: SourceLine, line: number, options: AssembleOptions): Statement {
   const cursor = new Cursor(tokenize(source.statement, line), line);
   const context: StatementContext = { opcode: source.opcode, maps: options.maps ?? {} };
@@ -49,7 +56,7 @@ function parseStatement(source: SourceLine, line: number, options: AssembleOptio
       `expected an instruction of opcode ${hex2(source.opcode)}, but "${source.statement}" has ${hex2(code)}`,
     );
   }
-  return statement;
+  return calleeKind(statement, source);
 }
 
 function resolve(insn: Insn, pending: Pending, labels: ReadonlyMap<string, number>): Insn {

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { fromHex, toHex } from '../../test/hex.ts';
 import { decodeInsns, encodeInsns } from '../codec.ts';
 import { formatAsm } from '../disasm/asm.ts';
 import { assemble } from './assemble.ts';
@@ -22,8 +23,7 @@ if (!present) console.warn(`skipped: the bpf_conformance vectors are not at ${fi
 const cases: Case[] = present ? (JSON.parse(readFileSync(file, 'utf8')) as { cases: Case[] }).cases : [];
 
 function hexOf(bytes: Uint8Array): string[] {
-  const hex = Buffer.from(bytes).toString('hex');
-  return hex.match(/.{16}/g) ?? [];
+  return toHex(bytes).match(/.{16}/g) ?? [];
 }
 
 describe.skipIf(!present)('bpf_conformance', () => {
@@ -37,7 +37,7 @@ describe.skipIf(!present)('bpf_conformance', () => {
   });
 
   it.each(cases.map((row) => [`${row.dir}/${row.name}`, row] as const))('%s survives the kernel dialect', (_, row) => {
-    const insns = decodeInsns(Uint8Array.from(Buffer.from(row.insns_hex.join(''), 'hex')));
+    const insns = decodeInsns(fromHex(row.insns_hex.join('')));
     expect(hexOf(encodeInsns(assemble(formatAsm(insns), { dialect: 'kernel' })))).toEqual(row.insns_hex);
   });
 });

@@ -8,6 +8,8 @@ export interface SourceLine {
   readonly slot?: number;
   /** Opcode byte that a dump printed before the statement. */
   readonly opcode?: number;
+  /** Byte of register numbers that a dump of bytes printed before the statement. */
+  readonly regs?: number;
   /** Empty where the line has none. */
   readonly statement: string;
 }
@@ -18,7 +20,7 @@ const OBJDUMP_SYMBOL = /^[0-9a-f]{16} <([^>]+)>:$/;
 const LABEL = /^([A-Za-z_.$][\w.$]*)\s*:\s*/;
 const SLOT = /^(\d+):\s+(?=\S)/;
 const OPCODE = /^\(([0-9a-f]{2})\)\s*/;
-const DUMPED_BYTES = /^([0-9a-f]{2})(?: [0-9a-f]{2}){7}(?:(?: [0-9a-f]{2}){8})?\s+(?=\S)/;
+const DUMPED_BYTES = /^((?:[0-9a-f]{2} ){7}(?:(?:[0-9a-f]{2} ){8})?[0-9a-f]{2})\s+(?=\S)/;
 const OBJDUMP_TARGET = /\s<[^<>]*>$/;
 
 /**
@@ -39,11 +41,15 @@ export function splitLine(raw: string): SourceLine {
   };
   for (let label = take(LABEL); label !== undefined; label = take(LABEL)) labels.push(label);
   const slot = take(SLOT);
-  const opcode = take(OPCODE) ?? (slot === undefined ? undefined : take(DUMPED_BYTES));
+  const opcode = take(OPCODE);
+  const bytes = slot === undefined || opcode !== undefined ? undefined : take(DUMPED_BYTES)?.split(' ');
+  const hex = (digits: string | undefined): number | undefined =>
+    digits === undefined ? undefined : Number.parseInt(digits, 16);
   return {
     labels,
     slot: slot === undefined ? undefined : Number(slot),
-    opcode: opcode === undefined ? undefined : Number.parseInt(opcode, 16),
+    opcode: hex(opcode ?? bytes?.[0]),
+    regs: hex(bytes?.[1]),
     statement: text.replace(OBJDUMP_TARGET, ''),
   };
 }
