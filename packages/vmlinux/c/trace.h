@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* Tracepoints and the functions that programs of type TRACING may be attached to. */
+#ifndef TSBPF_TRACE_H
+#define TSBPF_TRACE_H
+#include "bpf.h"
+
+struct gendisk {
+	int major;
+	int first_minor;
+	int minors;
+	char disk_name[32];
+};
+struct bio {
+	struct bio *bi_next;
+	struct gendisk *bi_disk;
+	unsigned int bi_opf;
+	u8 bi_status;
+};
+struct request_queue;
+struct request {
+	struct request_queue *q;
+	unsigned int cmd_flags;
+	u32 rq_flags;
+	int tag;
+	unsigned int __data_len;
+	sector_t __sector;
+	struct bio *bio;
+	struct gendisk *rq_disk;
+	u64 start_time_ns;
+	u64 io_start_time_ns;
+};
+struct nbd_request {
+	__be32 magic;
+	__be32 type;
+	char handle[8];
+	__be64 from;
+	__be32 len;
+} __attribute__((packed));
+
+#define TRACEPOINT(name, ...) typedef void (*btf_trace_##name)(void *, __VA_ARGS__)
+
+TRACEPOINT(sys_enter, struct pt_regs *regs, long id);
+TRACEPOINT(sys_exit, struct pt_regs *regs, long ret);
+TRACEPOINT(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next);
+TRACEPOINT(sched_wakeup, struct task_struct *p);
+TRACEPOINT(sched_wakeup_new, struct task_struct *p);
+TRACEPOINT(sched_process_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm);
+TRACEPOINT(sched_process_fork, struct task_struct *parent, struct task_struct *child);
+TRACEPOINT(sched_process_exit, struct task_struct *p);
+TRACEPOINT(task_newtask, struct task_struct *task, unsigned long clone_flags);
+TRACEPOINT(task_rename, struct task_struct *task, const char *comm);
+TRACEPOINT(kfree_skb, struct sk_buff *skb, void *location);
+TRACEPOINT(consume_skb, struct sk_buff *skb);
+TRACEPOINT(net_dev_queue, struct sk_buff *skb);
+TRACEPOINT(netif_receive_skb, struct sk_buff *skb);
+TRACEPOINT(tcp_retransmit_skb, const struct sock *sk, const struct sk_buff *skb);
+TRACEPOINT(tcp_probe, struct sock *sk, struct sk_buff *skb);
+TRACEPOINT(tcp_send_reset, const struct sock *sk, const struct sk_buff *skb);
+TRACEPOINT(tcp_destroy_sock, struct sock *sk);
+TRACEPOINT(tcp_rcv_space_adjust, struct sock *sk);
+TRACEPOINT(inet_sock_set_state, const struct sock *sk, const int oldstate, const int newstate);
+TRACEPOINT(block_rq_insert, struct request_queue *q, struct request *rq);
+TRACEPOINT(block_rq_issue, struct request_queue *q, struct request *rq);
+TRACEPOINT(block_rq_complete, struct request *rq, int error, unsigned int nr_bytes);
+TRACEPOINT(bpf_test_finish, int *err);
+TRACEPOINT(nbd_send_request, struct nbd_request *nbd_request, int index, struct request *rq);
+TRACEPOINT(xdp_exception, const struct net_device *dev, const struct bpf_prog *xdp, u32 act);
+TRACEPOINT(xdp_redirect, const struct net_device *dev, const struct bpf_prog *xdp, const void *tgt, int err,
+	   const struct bpf_map *map, u32 index);
+TRACEPOINT(xdp_redirect_err, const struct net_device *dev, const struct bpf_prog *xdp, const void *tgt, int err,
+	   const struct bpf_map *map, u32 index);
+
+/* Marks the types that arguments of type ARG_PTR_TO_BTF_ID must have. */
+typedef int (*btf_bpf_skb_output)(struct sk_buff *skb, struct bpf_map *map, u64 flags, void *data, u64 size);
+typedef int (*btf_bpf_tcp_send_ack)(struct tcp_sock *tp, u32 rcv_nxt);
+
+#endif

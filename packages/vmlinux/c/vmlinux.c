@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* Compiled for its debug information only: every type and function that the simulated kernel's BTF is to have. */
+#include "bpf.h"
+#include "task.h"
+#include "trace.h"
+
+#define KEEP_STRUCT(name) struct name keep_struct_##name
+#define KEEP_TYPE(name) name keep_type_##name
+
+KEEP_STRUCT(pt_regs);
+KEEP_TYPE(bpf_user_pt_regs_t);
+KEEP_STRUCT(task_struct);
+KEEP_STRUCT(linux_binprm);
+KEEP_STRUCT(file);
+KEEP_STRUCT(filename);
+KEEP_STRUCT(cgroup);
+KEEP_STRUCT(pid);
+KEEP_STRUCT(user_namespace);
+KEEP_STRUCT(net);
+KEEP_STRUCT(net_device);
+KEEP_STRUCT(sk_buff);
+KEEP_STRUCT(skb_shared_info);
+KEEP_STRUCT(qdisc_skb_cb);
+KEEP_STRUCT(bpf_skb_data_end);
+KEEP_STRUCT(tcp_skb_cb);
+KEEP_STRUCT(xdp_buff);
+KEEP_STRUCT(xdp_rxq_info);
+KEEP_STRUCT(xdp_frame);
+KEEP_STRUCT(sock);
+KEEP_STRUCT(socket);
+KEEP_STRUCT(inet_sock);
+KEEP_STRUCT(request_sock);
+KEEP_STRUCT(inet_connection_sock);
+KEEP_STRUCT(tcp_sock);
+KEEP_STRUCT(sockaddr_in);
+KEEP_STRUCT(sockaddr_in6);
+KEEP_STRUCT(sk_msg);
+KEEP_STRUCT(xdp_sock);
+KEEP_STRUCT(tcp_congestion_ops);
+KEEP_STRUCT(bpf_struct_ops_tcp_congestion_ops);
+KEEP_STRUCT(ack_sample);
+KEEP_STRUCT(rate_sample);
+KEEP_STRUCT(bpf_map);
+KEEP_STRUCT(bpf_array);
+KEEP_STRUCT(htab_elem);
+KEEP_STRUCT(bpf_spin_lock);
+KEEP_STRUCT(bpf_prog);
+KEEP_STRUCT(bpf_sock_addr_kern);
+KEEP_STRUCT(bpf_sock_ops_kern);
+KEEP_STRUCT(bpf_cgroup_dev_ctx_kern);
+KEEP_STRUCT(bpf_sysctl_kern);
+KEEP_STRUCT(bpf_sockopt_kern);
+KEEP_STRUCT(sk_reuseport_kern);
+KEEP_STRUCT(bpf_flow_dissector);
+KEEP_STRUCT(bpf_flow_keys);
+KEEP_STRUCT(bpf_perf_event_data_kern);
+KEEP_STRUCT(request);
+KEEP_STRUCT(nbd_request);
+KEEP_TYPE(btf_trace_sys_enter);
+KEEP_TYPE(btf_trace_sys_exit);
+KEEP_TYPE(btf_trace_sched_switch);
+KEEP_TYPE(btf_trace_sched_wakeup);
+KEEP_TYPE(btf_trace_sched_wakeup_new);
+KEEP_TYPE(btf_trace_sched_process_exec);
+KEEP_TYPE(btf_trace_sched_process_fork);
+KEEP_TYPE(btf_trace_sched_process_exit);
+KEEP_TYPE(btf_trace_task_newtask);
+KEEP_TYPE(btf_trace_task_rename);
+KEEP_TYPE(btf_trace_kfree_skb);
+KEEP_TYPE(btf_trace_consume_skb);
+KEEP_TYPE(btf_trace_net_dev_queue);
+KEEP_TYPE(btf_trace_netif_receive_skb);
+KEEP_TYPE(btf_trace_tcp_retransmit_skb);
+KEEP_TYPE(btf_trace_tcp_probe);
+KEEP_TYPE(btf_trace_tcp_send_reset);
+KEEP_TYPE(btf_trace_tcp_destroy_sock);
+KEEP_TYPE(btf_trace_tcp_rcv_space_adjust);
+KEEP_TYPE(btf_trace_inet_sock_set_state);
+KEEP_TYPE(btf_trace_block_rq_insert);
+KEEP_TYPE(btf_trace_block_rq_issue);
+KEEP_TYPE(btf_trace_block_rq_complete);
+KEEP_TYPE(btf_trace_bpf_test_finish);
+KEEP_TYPE(btf_trace_nbd_send_request);
+KEEP_TYPE(btf_trace_xdp_exception);
+KEEP_TYPE(btf_trace_xdp_redirect);
+KEEP_TYPE(btf_trace_xdp_redirect_err);
+KEEP_TYPE(btf_bpf_skb_output);
+KEEP_TYPE(btf_bpf_tcp_send_ack);
+
+/* Kernel functions that fentry, fexit and kprobes find by name. Bodies do not matter. */
+#define FUNCTION(ret, name, ...) \
+	ret name(__VA_ARGS__)   \
+	{                       \
+		return (ret)0;  \
+	}
+#define PROCEDURE(name, ...)  \
+	void name(__VA_ARGS__) \
+	{                      \
+	}
+
+FUNCTION(int, bpf_fentry_test1, int a)
+FUNCTION(int, bpf_fentry_test2, int a, u64 b)
+FUNCTION(int, bpf_fentry_test3, char a, int b, u64 c)
+FUNCTION(int, bpf_fentry_test4, void *a, char b, int c, u64 d)
+FUNCTION(int, bpf_fentry_test5, u64 a, void *b, short c, int d, u64 e)
+FUNCTION(struct sk_buff *, eth_type_trans, struct sk_buff *skb, struct net_device *dev)
+FUNCTION(int, tcp_v4_connect, struct sock *sk, struct sockaddr *uaddr, int addr_len)
+FUNCTION(int, tcp_v6_connect, struct sock *sk, struct sockaddr *uaddr, int addr_len)
+FUNCTION(int, tcp_sendmsg, struct sock *sk, void *msg, size_t size)
+PROCEDURE(tcp_cleanup_rbuf, struct sock *sk, int copied)
+PROCEDURE(tcp_set_state, struct sock *sk, int state)
+FUNCTION(ssize_t, vfs_read, struct file *file, char *buf, size_t count, loff_t *pos)
+FUNCTION(ssize_t, vfs_write, struct file *file, const char *buf, size_t count, loff_t *pos)
+FUNCTION(int, vfs_fsync, struct file *file, int datasync)
+FUNCTION(int, vfs_open, const struct path *path, struct file *file)
+FUNCTION(int, vfs_create, struct inode *dir, struct dentry *dentry, umode_t mode, bool want_excl)
+FUNCTION(int, vfs_unlink, struct inode *dir, struct dentry *dentry, struct inode **delegated_inode)
+FUNCTION(long, do_sys_open, int dfd, const char *filename, int flags, umode_t mode)
+FUNCTION(int, do_unlinkat, int dfd, struct filename *name)
+FUNCTION(int, security_file_open, struct file *file)
+FUNCTION(int, cap_capable, const struct cred *cred, struct user_namespace *ns, int cap, unsigned int opts)
+PROCEDURE(oom_kill_process, void *oc, const char *message)
+PROCEDURE(blk_account_io_start, struct request *rq, bool new_io)
+PROCEDURE(blk_account_io_done, struct request *rq, u64 now)
