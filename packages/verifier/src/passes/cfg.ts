@@ -59,10 +59,10 @@ export function checkCfg(v: Verification): void {
     const cls = insnClass(insn);
     const op = cls === BPF_JMP || cls === BPF_JMP32 ? insnOp(insn) : undefined;
     const branch = op === BPF_CALL ? idx + 1 + insn.imm : idx + 1 + insn.off;
-    let down = false;
 
     if (state[idx] === ON_PATH && op !== BPF_EXIT) {
       state[idx] = FIRST_EDGE_DONE;
+      let down: boolean;
       if (op === BPF_JA) {
         down = follow(idx, branch, true);
         prunePoint(branch);
@@ -84,8 +84,7 @@ export function checkCfg(v: Verification): void {
       state[idx] = BOTH_EDGES_DONE;
       if (op === BPF_CALL) prunePoint(idx);
       prunePoint(branch);
-      down = follow(idx, branch, op !== BPF_CALL);
-      if (down) continue;
+      if (follow(idx, branch, op !== BPF_CALL)) continue;
     }
     state[idx] = LEFT;
     depth--;
