@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ENOENT, NotSupportedError } from '../../packages/uapi/src/index.ts';
 import type { Sys } from '../../packages/uapi/src/index.ts';
 import { BTF_KIND_FUNC, BTF_KIND_TYPEDEF, btfBlob, btfNames, firstTypes } from './btf-blob.ts';
 import { parseTable } from './cases.ts';
 import type { SelftestCase } from './cases.ts';
-import { differingAspects, firstMisalignment, formatSummary, summarize } from './compare.ts';
+import { differingAspects, firstMisalignment, formatSummary, recordedAnswer, summarize } from './compare.ts';
 import type { RecordedCase } from './compare.ts';
 import { testsHeader } from './extract.ts';
 import { insnBytes } from './insn-bytes.ts';
 import { createCaseRunner, parseLog, progFlags } from './run-case.ts';
 import type { Answer } from './run-case.ts';
+import { readRecorded, recordedAnswersFile } from './run-table.ts';
+import { sharedFile } from '../shared-data.ts';
 
 const words = (...values: number[]): Uint8Array => new Uint8Array(new Uint32Array(values).buffer);
 const EXIT = insnBytes([0x95, 0, 0, 0, 0]);
@@ -162,6 +165,38 @@ describe('a case', () => {
     expect([0, 1, 2, 3, 8].map(progFlags)).toEqual([4, 6, 5, 7, 12]);
     expect(parseLog('', false)).toEqual({ message: null, insns: null, total_states: null, peak_states: null });
     expect(parseLog('a\n old state:\n R0=1\n', false).message).toBe('R0=1');
+  });
+});
+
+const logsFile = sharedFile('conformance', 'logs-5.6.4-and-6.18.json');
+const recordedFile = recordedAnswersFile();
+const noReference = logsFile === undefined || recordedFile === undefined;
+if (noReference) console.log('skipped: there are no recorded logs beside the repository');
+
+describe.skipIf(noReference)('recorded logs', () => {
+  type Log = { index: number; linux_5_6_4_log?: string; linux_6_18_log?: string };
+  const logs = noReference ? [] : (JSON.parse(readFileSync(logsFile, 'utf8')) as { cases: Log[] }).cases;
+  const recorded = noReference ? [] : readRecorded(recordedFile);
+
+  it('are read as the recorded answers were', () => {
+    let compared = 0;
+    for (const { index, linux_5_6_4_log, linux_6_18_log } of logs)
+      for (const [kernel, log] of [
+        ['5.6.4', linux_5_6_4_log],
+        ['6.18', linux_6_18_log],
+      ] as const) {
+        const answer = recordedAnswer(recorded[index]!, kernel);
+        if (log === undefined || log === null || !('accepts' in answer)) continue;
+        const { message, insns, total_states, peak_states } = answer;
+        expect(parseLog(log, answer.accepts), `#${index} ${kernel}`).toEqual({
+          message,
+          insns,
+          total_states,
+          peak_states,
+        });
+        compared++;
+      }
+    expect(compared).toBeGreaterThan(150);
   });
 });
 
