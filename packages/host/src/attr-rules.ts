@@ -10,11 +10,14 @@ export type AttrGroup = keyof typeof BPF_ATTR_GROUPS;
 export type InfoStruct = keyof typeof BPF_INFO_LAYOUTS;
 
 /**
- * How many bytes a pointer field points at: `cstr` a NUL-terminated string; `key` and `value` the map's sizes;
+ * How many bytes a pointer field points at: `cstr` a NUL-terminated string; `key` and `value` the map's sizes; `cursor` a key or
+ * 4 bytes, whichever is longer;
  * otherwise `count` names the field that counts records of `recBytes` (a number, or a field with the size).
  */
 export type Extent =
-  { kind: 'cstr' } | { kind: 'key' | 'value' } | { kind: 'counted'; count: string; recBytes: number | string };
+  | { kind: 'cstr' }
+  | { kind: 'key' | 'value' | 'cursor' }
+  | { kind: 'counted'; count: string; recBytes: number | string };
 
 const counted = (count: string, recBytes: number | string = 1): Extent => ({ kind: 'counted', count, recBytes });
 const CSTR: Extent = { kind: 'cstr' };
@@ -23,8 +26,8 @@ const CSTR: Extent = { kind: 'cstr' };
 export const ATTR_POINTERS: Readonly<Partial<Record<AttrGroup, Readonly<Record<string, Extent>>>>> = {
   elem: { key: { kind: 'key' }, value: { kind: 'value' }, next_key: { kind: 'key' } },
   batch: {
-    in_batch: { kind: 'key' },
-    out_batch: { kind: 'key' },
+    in_batch: { kind: 'cursor' },
+    out_batch: { kind: 'cursor' },
     keys: { kind: 'key' },
     values: { kind: 'value' },
   },

@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import {
   BPF_MAP_CREATE,
+  BPF_MAP_LOOKUP_BATCH,
   BPF_MAP_LOOKUP_ELEM,
   BPF_MAP_UPDATE_ELEM,
   BPF_OBJ_GET_INFO_BY_FD,
@@ -80,6 +81,27 @@ describe.skipIf(!isRoot)('the raw form', () => {
     expect(host.bpfRaw(BPF_MAP_LOOKUP_ELEM, elem(0x1003cn), 32, user)).toBe(-EFAULT);
     user.write(0x10000n, u32(6));
     expect(host.bpfRaw(BPF_MAP_LOOKUP_ELEM, elem(0x10010n), 32, user)).toBe(-ENOENT);
+    host.close(fd);
+  });
+
+  it('looks up a batch behind pointers, with a cursor longer than the key', () => {
+    const user = userMemory(64);
+    const fd = host.bpf(BPF_MAP_CREATE, { map_type: 1, key_size: 1, value_size: 2, max_entries: 4 });
+    host.bpf(BPF_MAP_UPDATE_ELEM, { map_fd: fd, key: new Uint8Array([9]), value: new Uint8Array([1, 2]) });
+    user.bytes.fill(0xee);
+    const batch = attrOf(56, [
+      [8, 0x10000n],
+      [16, 0x10008n],
+      [24, 0x10010n],
+      [32, 4],
+      [36, fd],
+    ]);
+    expect(host.bpfRaw(BPF_MAP_LOOKUP_BATCH, batch, 56, user)).toBe(-ENOENT);
+    expect(new DataView(batch.buffer).getUint32(32, true)).toBe(1);
+    expect([...user.bytes.slice(8, 12)]).toEqual([9, 0xee, 0xee, 0xee]);
+    expect([...user.bytes.slice(16, 20)]).toEqual([1, 2, 0xee, 0xee]);
+    expect(user.bytes.slice(0, 4)).not.toEqual(new Uint8Array(4).fill(0xee));
+    expect([...user.bytes.slice(4, 8)]).toEqual([0xee, 0xee, 0xee, 0xee]);
     host.close(fd);
   });
 

@@ -19,6 +19,8 @@ import { getInfoByFd, infoStructOf } from './info.ts';
 import type { Libc } from './libc.ts';
 import { fieldOf, getField, putField, viewOf } from './struct-bytes.ts';
 
+/** A hash map's cursor, whatever its key. */
+const CURSOR_BYTES = 4;
 const CSTR_MAX_BYTES = 4096;
 const PERCPU_MAP_TYPES: ReadonlySet<number> = new Set([5, 6, 10, 21]);
 
@@ -35,6 +37,8 @@ interface Redirected {
   userAddr: bigint;
   buffer: Uint8Array;
   out: boolean;
+  /** Brings what the kernel wrote into `buffer`. */
+  copyBack?: () => void;
 }
 
 /** Runs a command given as bytes. */
@@ -60,7 +64,10 @@ export function bpfRaw(host: RawContext, cmd: number, attr: Uint8Array, sizeByte
   const fenced = host.fences.place(work);
   const result = host.syscall(cmd, fenced.addr, sizeBytes);
   fenced.copyBack();
-  for (const { userAddr, buffer, out } of redirected) if (out) user.write(userAddr, buffer);
+  for (const { userAddr, buffer, out, copyBack } of redirected) {
+    copyBack?.();
+    if (out) user.write(userAddr, buffer);
+  }
   // Numbers the kernel wrote; pointers stay the caller's.
   const pointerNames = rule === undefined ? [] : Object.keys({ ...ATTR_POINTERS[rule.group], ...INFO_ATTR[cmd] });
   for (const name of pointerNames) {
@@ -121,8 +128,9 @@ function mirror(host: RawContext, to: Redirection, userAddr: bigint, lenBytes: n
   const bytes = to.user.read(userAddr, lenBytes);
   if (bytes === undefined || (out && !to.user.write(userAddr, bytes))) return host.fences.unmapped();
   const buffer = bytes.slice();
-  to.redirected.push({ userAddr, buffer, out });
-  return buffer.length === 0 ? host.fences.unmapped() : host.libc.addressOf(buffer);
+  const { addr, copyBack } = host.fences.place(buffer);
+  to.redirected.push({ userAddr, buffer, out, copyBack });
+  return addr;
 }
 
 function lengthOf(
@@ -145,6 +153,7 @@ function lengthOf(
     return CSTR_MAX_BYTES;
   }
   const info = mapInfo();
+  if (extent.kind === 'cursor') return Math.max(CURSOR_BYTES, info.key_size ?? 0);
   const isBatch = fieldOf(to.layout, 'count') !== undefined;
   const elements = isBatch ? Math.max(1, Number(read(to.view, to.layout, 'count'))) : 1;
   if (extent.kind === 'key') return (info.key_size ?? 0) * elements;
