@@ -93,6 +93,7 @@ export const EPROTOTYPE = 91;
 export const ENOPROTOOPT = 92;
 export const EPROTONOSUPPORT = 93;
 export const ESOCKTNOSUPPORT = 94;
+export const EOPNOTSUPP = 95;
 export const EPFNOSUPPORT = 96;
 export const EAFNOSUPPORT = 97;
 export const EADDRINUSE = 98;
@@ -227,6 +228,7 @@ export const ERRNO: Readonly<Record<number, readonly [name: string, text: string
   92: ['ENOPROTOOPT', 'Protocol not available'],
   93: ['EPROTONOSUPPORT', 'Protocol not supported'],
   94: ['ESOCKTNOSUPPORT', 'Socket type not supported'],
+  95: ['EOPNOTSUPP', 'Operation not supported'],
   96: ['EPFNOSUPPORT', 'Protocol family not supported'],
   97: ['EAFNOSUPPORT', 'Address family not supported by protocol'],
   98: ['EADDRINUSE', 'Address already in use'],
