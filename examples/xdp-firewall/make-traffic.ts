@@ -15,7 +15,7 @@ const eth: Layer = { type: 'eth', src: '02:00:00:00:00:01', dst: '02:00:00:00:00
 
 export function makeTraffic(): Uint8Array {
   const prng = createPrng(20200330);
-  const below = (limit: number): number => Math.floor(prng() * limit);
+  const below = (limit: number): number => prng() % limit;
   const pick = <T>(list: readonly T[]): T => list[below(list.length)];
   const payload = (): Uint8Array => new Uint8Array(below(64)).map(() => below(256));
   const packets: WritablePacket[] = [];
