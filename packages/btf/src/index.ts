@@ -82,3 +82,31 @@ export { formatJson } from './dump/json.ts';
 export type { Json } from './kind/def.ts';
 export { dumpBtfRaw, dumpBtfRawJson, rawTypeJson, rawTypeText, type RawDumpOptions } from './dump/raw.ts';
 export { dumpBtfC, dumpBtfTypesC, typeDeclC } from './c-dump/dump.ts';
+export {
+  BPF_CORE_ENUMVAL_EXISTS,
+  BPF_CORE_ENUMVAL_VALUE,
+  BPF_CORE_FIELD_BYTE_OFFSET,
+  BPF_CORE_FIELD_BYTE_SIZE,
+  BPF_CORE_FIELD_EXISTS,
+  BPF_CORE_FIELD_LSHIFT_U64,
+  BPF_CORE_FIELD_RSHIFT_U64,
+  BPF_CORE_FIELD_SIGNED,
+  BPF_CORE_TYPE_EXISTS,
+  BPF_CORE_TYPE_ID_LOCAL,
+  BPF_CORE_TYPE_ID_TARGET,
+  BPF_CORE_TYPE_MATCHES,
+  BPF_CORE_TYPE_SIZE,
+  coreReloKindName,
+} from './core/kinds.ts';
+export type { CoreLog } from './core/log.ts';
+export { formatCoreSpec, parseCoreSpec, type CoreAccessor, type CoreSpec } from './core/spec.ts';
+export { findCoreCandidates, type CoreCandidate, type CoreTarget } from './core/candidates.ts';
+export { fieldsAreCompat, typesAreCompat, type TypePair } from './core/compat.ts';
+export { typesMatch } from './core/types-match.ts';
+export {
+  computeCoreRelo,
+  type ComputeCoreReloInit,
+  type CoreDecision,
+  type CoreRelo,
+  type CoreReloResult,
+} from './core/relo.ts';

@@ -13,7 +13,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 
 function quote(text: string): string {
   // The characters that bpftool escapes; it writes others as they are.
-  // eslint-disable-next-line no-control-regex
+
   return `"${text.replace(/[\t\n\r\f\b\\"]/g, (c) => ESCAPES[c])}"`;
 }
 
