@@ -4,13 +4,15 @@ import type { Rcu } from '@tsbpf/core';
 /** Grace periods that end with the outermost run or system call. */
 export function createRcu(): Rcu {
   let depth = 0;
-  let waiting: (() => void)[] = [];
+  let flushing = false;
+  const waiting: (() => void)[] = [];
   const flush = (): void => {
-    // Callbacks may queue more; those run too, in order.
-    while (depth === 0 && waiting.length > 0) {
-      const batch = waiting;
-      waiting = [];
-      for (const callback of batch) callback();
+    flushing = true;
+    try {
+      // Callbacks may queue more; those run too, in order.
+      for (let callback = waiting.shift(); callback !== undefined; callback = waiting.shift()) callback();
+    } finally {
+      flushing = false;
     }
   };
   return {
@@ -22,11 +24,11 @@ export function createRcu(): Rcu {
     },
     exit() {
       depth--;
-      if (depth === 0 && waiting.length > 0) flush();
+      if (depth === 0 && !flushing && waiting.length > 0) flush();
     },
     callRcu(callback) {
-      if (depth === 0 && waiting.length === 0) callback();
-      else waiting.push(callback);
+      waiting.push(callback);
+      if (depth === 0 && !flushing) flush();
     },
   };
 }
