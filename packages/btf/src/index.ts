@@ -110,3 +110,18 @@ export {
   type CoreRelo,
   type CoreReloResult,
 } from './core/relo.ts';
+export { decodeValue, type DecodeValueOptions } from './value/decode.ts';
+export { encodeValue } from './value/encode.ts';
+export { formatValue } from './value/format.ts';
+export { enumName, enumValue } from './value/scalar.ts';
+export type { BtfValue } from './value/types.ts';
+export {
+  findMember,
+  linearArray,
+  memberAt,
+  membersAt,
+  memberSpan,
+  resolvePath,
+  type LinearArray,
+  type MemberPlace,
+} from './walk/members.ts';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Json } from '../kind/def.ts';
+import { JsonEntries, RawJson, type Json } from '../kind/def.ts';
 
 const ESCAPES: Readonly<Record<string, string>> = {
   '\t': '\\t',
@@ -22,6 +22,10 @@ function write(value: Json, pretty: boolean, depth: number, out: string[]): void
     out.push(typeof value === 'string' ? quote(value) : String(value));
     return;
   }
+  if (value instanceof RawJson) {
+    out.push(value.text);
+    return;
+  }
   const newline = (d: number): string => (pretty ? `\n${'    '.repeat(d)}` : '');
   if (Array.isArray(value)) {
     out.push('[');
@@ -33,7 +37,8 @@ function write(value: Json, pretty: boolean, depth: number, out: string[]): void
     return;
   }
   out.push('{');
-  const entries = Object.entries(value).filter(([, v]) => v !== undefined);
+  const entries =
+    value instanceof JsonEntries ? value.entries : Object.entries(value).filter(([, v]) => v !== undefined);
   entries.forEach(([key, item], i) => {
     out.push(`${i > 0 ? ',' : ''}${newline(depth + 1)}${quote(key)}:${pretty ? ' ' : ''}`);
     write(item, pretty, depth + 1, out);

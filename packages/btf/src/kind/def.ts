@@ -25,8 +25,33 @@ export interface RecordWriter {
   str(text: string): number;
 }
 
-/** Plain data whose JSON is what bpftool prints; bigint stands for an integer of 64 bits. */
-export type Json = string | number | bigint | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+/** Text that stands in JSON as it is. */
+export class RawJson {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** An object whose keys may repeat, as bpftool's do. */
+export class JsonEntries {
+  readonly entries: readonly (readonly [key: string, value: Json])[];
+  constructor(entries: readonly (readonly [key: string, value: Json])[]) {
+    this.entries = entries;
+  }
+}
+
+/** Plain data whose JSON is what bpftool prints; bigint stands for an integer of any width. */
+export type Json =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | RawJson
+  | JsonEntries
+  | readonly Json[]
+  | { readonly [key: string]: Json };
 
 /** Everything that depends on one kind of type, but the kernel's checks and the C dump. */
 export interface KindDef<T extends BtfType = BtfType> {
