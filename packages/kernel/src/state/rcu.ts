@@ -5,13 +5,14 @@ import type { Rcu } from '@tsbpf/core';
 export function createRcu(): Rcu {
   let depth = 0;
   let flushing = false;
-  const waiting: (() => void)[] = [];
+  let waiting: (() => void)[] = [];
   const flush = (): void => {
     flushing = true;
     try {
       // Callbacks may queue more; those run too, in order.
-      for (let callback = waiting.shift(); callback !== undefined; callback = waiting.shift()) callback();
+      for (let i = 0; i < waiting.length; i++) waiting[i]?.();
     } finally {
+      waiting = [];
       flushing = false;
     }
   };
