@@ -3,13 +3,17 @@
 import { emit, missingReference } from './reference.ts';
 import { generateUapi } from './uapi.ts';
 import { generateHelperProtos } from './helper-protos.ts';
+import { generateSecTable } from './sec-table.ts';
+import { generateCtxFields } from './ctx-fields.ts';
 
 const check = process.argv.includes('--check');
 const missing = missingReference();
 if (missing !== undefined) {
   console.log(`generate: skipped, ${missing}`);
 } else {
-  const stale = emit([...generateUapi(), ...generateHelperProtos()], { check });
+  const stale = emit([...generateUapi(), ...generateHelperProtos(), ...generateSecTable(), ...generateCtxFields()], {
+    check,
+  });
   if (check && stale.length > 0) {
     console.error(`generate: stale, run \`pnpm generate\`: ${stale.join(', ')}`);
     process.exitCode = 1;

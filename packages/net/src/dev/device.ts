@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+import { EINVAL, errnoName, SyscallError, UsageError } from '@tsbpf/uapi';
+import type { BpfProg, KernelObject } from '@tsbpf/core';
+import type { Net } from '../net-state.ts';
+import { setXdp, type XdpSlots } from '../xdp/attach.ts';
+import { receiveFrame, type ReceiveResult } from './receive.ts';
+import { createDeviceObject, freeDeviceObject, IFF_UP, type DeviceObject } from './device-object.ts';
+import type { NetNamespace } from './namespace.ts';
+import { readField, writeField } from './fields.ts';
+
+export interface DeviceOptions {
+  /** 1 to 15 bytes. */
+  name: string;
+  /** The lowest free one of the namespace by default. */
+  ifindex?: number;
+  /** Bytes, without the link header. Default 1500. */
+  mtu?: number;
+  /** 6 bytes. Default: locally administered, from the ifindex; zeroes for loopback. */
+  mac?: Uint8Array;
+  /** Whether it is up; default true. */
+  up?: boolean;
+  loopback?: boolean;
+  /** Default 1. */
+  rxQueues?: number;
+  /** Whether its driver runs XDP itself; default true, except for loopback. Without it XDP runs on sk_buffs. */
+  nativeXdp?: boolean;
+  /** Whether other devices may redirect packets to it (ndo_xdp_xmit); default as nativeXdp. */
+  xdpXmit?: boolean;
+  netns?: NetNamespace;
+}
+
+/** A frame that a device sent. */
+export interface TransmittedFrame {
+  readonly data: Uint8Array;
+  /** Why: a verdict of an XDP program, of a classifier, or an ordinary transmission. */
+  readonly by: 'xdp-tx' | 'xdp-redirect' | 'tc-redirect' | 'clone-redirect' | 'xmit';
+  /** CLOCK_MONOTONIC, nanoseconds. */
+  readonly timeNs: bigint;
+}
+
+/** What a checkpoint keeps of a device. */
+export interface SavedDevice {
+  readonly transmitted: number;
+  readonly delivered: number;
+  readonly xdp: XdpSlots;
+}
+
+/** A network device of the simulated kernel. */
+export class NetDevice implements KernelObject {
+  readonly kind = 'netdev';
+  readonly off: number;
+  readonly net: Net;
+  readonly name: string;
+  readonly ifindex: number;
+  readonly loopback: boolean;
+  readonly nativeXdp: boolean;
+  readonly xdpXmit: boolean;
+  readonly netns: NetNamespace;
+  /** Offsets of `struct xdp_rxq_info`, by receive queue. */
+  readonly rxqs: readonly number[];
+  /** Attached XDP programs, by mode. */
+  xdp: XdpSlots = { native: undefined, generic: undefined };
+  readonly #transmitted: TransmittedFrame[] = [];
+  readonly #delivered: Uint8Array[] = [];
+  readonly #object: DeviceObject;
+
+  constructor(net: Net, options: DeviceOptions & { ifindex: number; netns: NetNamespace }) {
+    const { ifindex, netns, name } = options;
+    this.net = net;
+    this.name = name;
+    this.ifindex = ifindex;
+    this.netns = netns;
+    this.loopback = options.loopback ?? false;
+    this.nativeXdp = options.nativeXdp ?? !this.loopback;
+    this.xdpXmit = options.xdpXmit ?? this.nativeXdp;
+    const own = new Uint8Array([2, 0, 0, (ifindex >> 16) & 255, (ifindex >> 8) & 255, ifindex & 255]);
+    const mac = options.mac ?? (this.loopback ? new Uint8Array(6) : own);
+    if (mac.length !== 6) throw new UsageError(`a MAC address has 6 bytes, not ${mac.length}`, { errno: EINVAL });
+    this.#object = createDeviceObject(net.kernel, {
+      name,
+      ifindex,
+      netns,
+      mac,
+      mtu: options.mtu ?? 1500,
+      up: options.up ?? true,
+      loopback: this.loopback,
+      rxQueues: options.rxQueues ?? 1,
+    });
+    this.off = this.#object.off;
+    this.rxqs = this.#object.rxqs;
+  }
+
+  get mtu(): number {
+    return readField(this.net.kernel, this.off, 'net_device.mtu');
+  }
+  set mtu(bytes: number) {
+    writeField(this.net.kernel, this.off, 'net_device.mtu', bytes);
+  }
+  get hardHeaderLen(): number {
+    return readField(this.net.kernel, this.off, 'net_device.hard_header_len');
+  }
+  get mac(): Uint8Array {
+    return this.net.kernel.mem.readBytes(this.#object.macOff, 6);
+  }
+  get up(): boolean {
+    return (readField(this.net.kernel, this.off, 'net_device.flags') & IFF_UP) !== 0;
+  }
+  set up(up: boolean) {
+    const flags = readField(this.net.kernel, this.off, 'net_device.flags');
+    writeField(this.net.kernel, this.off, 'net_device.flags', up ? flags | IFF_UP : flags & ~IFF_UP);
+  }
+
+  /** Frames it sent, oldest first. */
+  get transmitted(): readonly TransmittedFrame[] {
+    return this.#transmitted;
+  }
+  /** Frames that passed every program and went to the protocols, with their link header; oldest first. */
+  get delivered(): readonly Uint8Array[] {
+    return this.#delivered;
+  }
+
+  /** Forgets what it sent and delivered so far, and answers the sent frames. */
+  drain(): TransmittedFrame[] {
+    this.#delivered.length = 0;
+    return this.#transmitted.splice(0);
+  }
+
+  /**
+   * Attaches an XDP program, or with fd -1 detaches it. `flags` are XDP_FLAGS_*.
+   * @errno EBUSY one is attached and XDP_FLAGS_UPDATE_IF_NOEXIST was given
+   * @errno EEXIST one is attached in the other mode
+   * @see net/core/dev.c, dev_change_xdp_fd
+   */
+  attachXdp(prog: BpfProg | number, flags = 0): void {
+    const err = setXdp(this, prog, flags);
+    if (err < 0) {
+      throw new SyscallError(`attaching XDP to ${this.name}: ${errnoName(-err)}`, { errno: -err, cmd: 'setLinkXdp' });
+    }
+  }
+
+  /** A frame arrives, with its link header; on receive queue 0 unless said otherwise. */
+  receive(frame: Uint8Array, options: { queue?: number } = {}): ReceiveResult {
+    const queue = options.queue ?? 0;
+    if (this.rxqs[queue] === undefined) {
+      throw new UsageError(`${this.name} has ${this.rxqs.length} receive queue(s): no queue ${queue}`, {
+        errno: EINVAL,
+      });
+    }
+    return receiveFrame(this, frame, queue);
+  }
+
+  /** Puts a frame on the wire. */
+  transmit(data: Uint8Array, by: TransmittedFrame['by']): void {
+    this.#transmitted.push({ data, by, timeNs: this.net.kernel.env.ktimeNs() });
+  }
+
+  /** Hands a frame to the protocols. */
+  deliver(frame: Uint8Array): void {
+    this.#delivered.push(frame);
+  }
+
+  /** Detaches all programs; the memory stays until no run can hold it. */
+  unregister(): void {
+    for (const prog of [this.xdp.native, this.xdp.generic]) prog?.put();
+    this.xdp = { native: undefined, generic: undefined };
+    this.net.kernel.rcu.callRcu(() => freeDeviceObject(this.net.kernel, this.#object));
+  }
+
+  save(): SavedDevice {
+    return { transmitted: this.#transmitted.length, delivered: this.#delivered.length, xdp: { ...this.xdp } };
+  }
+  restore(saved: SavedDevice): void {
+    this.#transmitted.length = saved.transmitted;
+    this.#delivered.length = saved.delivered;
+    this.xdp = { ...saved.xdp };
+  }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+import { EEXIST, EINVAL, UsageError } from '@tsbpf/uapi';
+import type { Checkpointable, KernelServices, SubsystemKey } from '@tsbpf/core';
+import { NetDevice, type DeviceOptions, type SavedDevice } from './dev/device.ts';
+import { createNamespace, type NetNamespace } from './dev/namespace.ts';
+import { NET_TRACEPOINTS } from './tracepoints.ts';
+import { defineFentryTargets } from './test-run/fentry-targets.ts';
+import { createRedirectInfo, type RedirectInfo } from './xdp/redirect-info.ts';
+
+interface SavedNet {
+  readonly devices: readonly { readonly device: NetDevice; readonly state: SavedDevice }[];
+  readonly redirects: readonly RedirectInfo[];
+  readonly warned: readonly string[];
+}
+
+/** Networking of one simulated kernel: namespaces, devices, and what the CPUs remember between helper and verdict. */
+export class Net implements Checkpointable {
+  readonly checkpointName = 'net';
+  readonly kernel: KernelServices;
+  /** The namespace of the simulated process. */
+  readonly initNs: NetNamespace;
+  /** One for each CPU. @see include/linux/filter.h, bpf_redirect_info */
+  readonly redirects: RedirectInfo[];
+  #devices: NetDevice[] = [];
+  #warned = new Set<string>();
+
+  constructor(kernel: KernelServices) {
+    this.kernel = kernel;
+    for (const tracepoint of NET_TRACEPOINTS) kernel.tracepoints.declare(tracepoint);
+    defineFentryTargets(kernel.text);
+    this.redirects = Array.from({ length: kernel.env.cpus }, createRedirectInfo);
+    this.initNs = createNamespace(kernel);
+    this.createDevice({ name: 'lo', loopback: true, mtu: 65536 });
+    kernel.checkpointables.push(this);
+  }
+
+  /**
+   * Adds a device, up and with XDP in its driver unless said otherwise.
+   * @errno EEXIST UsageError: the name or ifindex is taken in the namespace.
+   * @errno EINVAL UsageError: a name of no or of more than 15 bytes.
+   */
+  createDevice(options: DeviceOptions): NetDevice {
+    const netns = options.netns ?? this.initNs;
+    const ifindex = options.ifindex ?? this.#freeIfindex(netns);
+    if (options.name === '' || options.name.length > 15) {
+      throw new UsageError(`device name "${options.name}" must have 1 to 15 bytes`, { errno: EINVAL });
+    }
+    const taken = this.#devices.find(
+      (dev) => dev.netns === netns && (dev.ifindex === ifindex || dev.name === options.name),
+    );
+    if (taken !== undefined) {
+      throw new UsageError(`device ${options.name} (ifindex ${ifindex}): ${taken.name} (${taken.ifindex}) exists`, {
+        errno: EEXIST,
+      });
+    }
+    const device = new NetDevice(this, { ...options, ifindex, netns });
+    this.#devices.push(device);
+    this.kernel.objects.add(device);
+    return device;
+  }
+
+  /** A new namespace with its own loopback device. */
+  createNamespace(): NetNamespace {
+    const netns = createNamespace(this.kernel);
+    this.createDevice({ name: 'lo', loopback: true, mtu: 65536, netns });
+    return netns;
+  }
+
+  /** Removes a device: programs are detached, maps forget it. */
+  removeDevice(device: NetDevice): void {
+    device.unregister();
+    this.#devices = this.#devices.filter((dev) => dev !== device);
+    this.kernel.objects.gone(device);
+  }
+
+  /** Devices of a namespace by name or ifindex; of the process's own unless said otherwise. */
+  findDevice(key: string | number, netns: NetNamespace = this.initNs): NetDevice | undefined {
+    return this.#devices.find((dev) => dev.netns === netns && (dev.name === key || dev.ifindex === key));
+  }
+
+  /** As {@link findDevice}. @errno EINVAL UsageError: there is none. */
+  device(key: string | number): NetDevice {
+    const device = this.findDevice(key);
+    if (device === undefined) {
+      const have = this.#devices.map((dev) => dev.name).join(', ');
+      throw new UsageError(`no device ${key}; there are: ${have}`, { errno: EINVAL });
+    }
+    return device;
+  }
+
+  get devices(): readonly NetDevice[] {
+    return this.#devices;
+  }
+
+  /** What the current CPU's last redirect helper said. */
+  get redirect(): RedirectInfo {
+    return this.redirects[this.kernel.env.cpu] as RedirectInfo;
+  }
+
+  /** A warning the kernel prints once in its life. */
+  warnOnce(text: string, site: string): void {
+    if (this.#warned.has(site)) return;
+    this.#warned.add(site);
+    this.kernel.env.printk(text);
+  }
+
+  save(): SavedNet {
+    return {
+      devices: this.#devices.map((device) => ({ device, state: device.save() })),
+      redirects: this.redirects.map((info) => ({ ...info })),
+      warned: [...this.#warned],
+    };
+  }
+
+  restore(saved: unknown): void {
+    const { devices, redirects, warned } = saved as SavedNet;
+    this.#devices = devices.map(({ device }) => device);
+    for (const { device, state } of devices) device.restore(state);
+    redirects.forEach((info, cpu) => (this.redirects[cpu] = { ...info }));
+    this.#warned = new Set(warned);
+  }
+
+  #freeIfindex(netns: NetNamespace): number {
+    let ifindex = 1;
+    while (this.findDevice(ifindex, netns) !== undefined) ifindex++;
+    return ifindex;
+  }
+}
+
+const NET: SubsystemKey<Net> = { name: 'net', create: (kernel) => new Net(kernel) };
+
+/**
+ * The networking of a kernel, made when first asked for. Whoever builds a kernel asks at once, so that its tracepoints
+ * and functions exist before programs attach to them.
+ */
+export function netOf(kernel: Pick<KernelServices, 'subsystem'>): Net {
+  return kernel.subsystem(NET);
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// What the runners of BPF_PROG_TEST_RUN share. @see net/bpf/test_run.c
+import { ENOSPC, type TestRunAttr } from '@tsbpf/uapi';
+import type { BpfProg, KernelServices } from '@tsbpf/core';
+
+const U32_MAX = 0xffffffffn;
+
+/** Runs a program `repeat` times over one context; the last result counts, and the mean duration. */
+export function repeatRun(
+  kernel: KernelServices,
+  prog: BpfProg,
+  options: { ctxOff: number; repeat: number },
+): { retval: number; duration: number } {
+  const repeat = options.repeat === 0 ? 1 : options.repeat;
+  let retval = 0;
+  const start = kernel.env.ktimeNs();
+  for (let i = 0; i < repeat; i++) retval = kernel.runProg(prog, options.ctxOff);
+  const mean = (kernel.env.ktimeNs() - start) / BigInt(repeat);
+  return { retval, duration: Number(mean > U32_MAX ? U32_MAX : mean) };
+}
+
+/** Fires bpf_test_finish, whose listeners may change the error. */
+function traceFinish(kernel: KernelServices, err: number): number {
+  if (!kernel.tracepoints.active('bpf_test_finish')) return err;
+  const off = kernel.mem.alloc(4, { kind: 'tp_buffer', name: 'bpf_test_finish', align: 4 });
+  if (off === 0) return err;
+  kernel.mem.write32(off, err);
+  kernel.tracepoints.fire('bpf_test_finish', [{ off }]);
+  const result = kernel.mem.readS32(off);
+  kernel.mem.free(off);
+  return result;
+}
+
+/**
+ * Hands the resulting data and the results to the user.
+ * @errno ENOSPC there is more data than room: what fits is copied, and all results are written
+ */
+export function finishRun(
+  kernel: KernelServices,
+  attr: TestRunAttr,
+  result: { data: Uint8Array; retval: number; duration: number },
+): number {
+  const { data } = result;
+  const hint = attr.data_out?.length ?? attr.data_size_out ?? 0;
+  // Without a size, everything is copied: the user vouches for the room.
+  if (attr.data_out !== undefined && hint === 0) attr.data_out = data.slice();
+  else attr.data_out?.set(data.subarray(0, hint));
+  attr.data_size_out = data.length;
+  attr.retval = result.retval;
+  attr.duration = result.duration;
+  return traceFinish(kernel, hint !== 0 && data.length > hint ? -ENOSPC : 0);
+}
