@@ -125,3 +125,5 @@ export {
   type LinearArray,
   type MemberPlace,
 } from './walk/members.ts';
+export { dedupBtf, type DedupBtfOptions, type DedupBtfResult } from './dedup/dedup.ts';
+export { minCoreBtf, type MinCoreObject } from './min-core/min-core.ts';
