@@ -13,7 +13,6 @@ import {
   jmpImm,
   mov32Imm,
   mov32Reg,
-  mov64Imm,
 } from '@tsbpf/insn';
 import type { HelperRow, HelperSpecial, KernelTypes } from '@tsbpf/core';
 import {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { encodeInsns, exit, type Insn, ldImm64, ldMapFd, ldMapValue, ldxMem, mov64Imm, stxMem } from '@tsbpf/insn';
-import { BPF_DW, BPF_W, E2BIG, EBADF, EBUSY, EINVAL, ENOTSUPP } from '@tsbpf/uapi';
+import { BPF_W, E2BIG, EBADF, EBUSY, EINVAL, ENOTSUPP } from '@tsbpf/uapi';
 import { fakeMap, fakeVerification, outcome } from '../../test/verification.ts';
 import { resolvePseudoImmediates } from './pseudo-imm.ts';
 import { sha1 } from './sha1.ts';
