@@ -71,7 +71,8 @@ export function makeTraffic(): Uint8Array {
           targetIp: SERVER,
         },
       ]),
-    () => buildPacket([{ type: 'eth', src: '02:00:00:00:00:01', dst: '01:80:c2:00:00:0e', etherType: 0x88cc }], payload()),
+    () =>
+      buildPacket([{ type: 'eth', src: '02:00:00:00:00:01', dst: '01:80:c2:00:00:0e', etherType: 0x88cc }], payload()),
   ];
   for (let i = 0; i < 200; i++) add(kinds[i < kinds.length ? i : below(kinds.length)]());
 
