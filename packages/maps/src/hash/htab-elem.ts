@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// Finding, taking, linking and freeing elements. @see kernel/bpf/hashtab.c
+import type { HtabMap } from './htab-map.ts';
+import { hashWords } from './hash.ts';
+
+/** Hash of the key at a word index. */
+export function hashKey(map: HtabMap, keyIndex: number): number {
+  return hashWords(map.mem.u32, keyIndex, map.keyWords, map.seed);
+}
+
+/** The element with this key; 0 where there is none. */
+export function findElem(map: HtabMap, keyIndex: number, hash: number): number {
+  const { u32 } = map.mem;
+  const { keyWords, layout } = map;
+  const next = layout.next >>> 2;
+  const hashAt = layout.hash >>> 2;
+  const keyAt = layout.key >>> 2;
+  let elem = u32[(map.bucketsOff >>> 2) + (hash & map.bucketMask)];
+  while (elem !== 0) {
+    const at = elem >>> 2;
+    if (u32[at + hashAt] === hash) {
+      let i = 0;
+      while (i < keyWords && u32[at + keyAt + i] === u32[keyIndex + i]) i++;
+      if (i === keyWords) return elem;
+    }
+    elem = u32[at + next];
+  }
+  return 0;
+}
+
+/** Offset of the element structure, or 0. */
+export function lookupElem(map: HtabMap, keyOff: number): number {
+  const key = map.keyIndex(keyOff);
+  return findElem(map, key, hashKey(map, key));
+}
+
+/** Offset of the value (of CPU 0's), or 0. */
+export function lookupValue(map: HtabMap, keyOff: number): number {
+  const elem = lookupElem(map, keyOff);
+  return elem === 0 ? 0 : elem + map.valueAt;
+}
+
+/** Writes key and hash, and puts the element first in its bucket. */
+export function linkElem(map: HtabMap, elem: number, keyIndex: number, hash: number): void {
+  const { u32 } = map.mem;
+  const { layout } = map;
+  const at = elem >>> 2;
+  const keyAt = at + (layout.key >>> 2);
+  for (let i = 0; i < map.keyWords; i++) u32[keyAt + i] = u32[keyIndex + i];
+  u32[at + (layout.hash >>> 2)] = hash;
+  const bucket = (map.bucketsOff >>> 2) + (hash & map.bucketMask);
+  u32[at + (layout.next >>> 2)] = u32[bucket];
+  u32[bucket] = elem;
+}
+
+/** Returns an unlinked element to where it came from. */
+export function freeElem(map: HtabMap, elem: number): void {
+  if (map.lru !== undefined) map.lru.giveBack(elem);
+  else if (map.preallocated !== undefined) map.preallocated.give(elem);
+  else {
+    map.count--;
+    map.pool?.freeLater(elem);
+  }
+}
