@@ -1,2 +1,3 @@
 // SPDX-License-Identifier: MIT
-export {};
+export { callHelper, createTestKernel, signed, type HelperPick, type TestCall } from './test-kernel.ts';
+export { createTestSys } from './test-sys.ts';
