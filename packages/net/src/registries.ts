@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { BPF_PROG_TYPE_XDP } from '@tsbpf/uapi';
 import { EMPTY_REGISTRIES, type ProgOps, type Registries } from '@tsbpf/core';
-import { netProgTypes } from './rows.ts';
+import { netProgTypes, netPtrClasses } from './rows.ts';
 import { netVerbs } from './verbs.ts';
 import { xdpAdjustHelpers } from './helpers/xdp-adjust.ts';
 import { xdpRedirectHelpers } from './helpers/xdp-redirect.ts';
@@ -18,6 +18,7 @@ export function netRegistries(): Registries {
     ...EMPTY_REGISTRIES,
     progTypes: netProgTypes.map((row) => ({ ...row, ops: PROG_OPS[row.type] ?? row.ops })),
     helpers: [...xdpAdjustHelpers, ...xdpRedirectHelpers],
+    ptrClasses: netPtrClasses,
     verbs: [netVerbs],
   };
 }
