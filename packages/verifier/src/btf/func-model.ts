@@ -29,11 +29,13 @@ export function checkFuncModel(v: Verification, btf: Btf, protoId: number, funcN
   if (proto.params.length >= MAX_FUNC_ARGS) {
     refuse(`The function ${funcName} has ${proto.params.length} arguments. Too many.\n`);
   }
-  const unsupported = (typeId: number): string => `type ${kindName(btf, btf.skipModifiers(typeId))} is unsupported.\n`;
+  const kindOf = (typeId: number): string => kindName(btf, btf.skipModifiers(typeId));
   if (!fitsRegister(btf, proto.returnTypeId)) {
-    refuse(`The function ${funcName} return ${unsupported(proto.returnTypeId)}`);
+    refuse(`The function ${funcName} return type ${kindOf(proto.returnTypeId)} is unsupported.\n`);
   }
   proto.params.forEach(({ typeId }, i) => {
-    if (!fitsRegister(btf, typeId)) refuse(`The function ${funcName} arg${i} ${unsupported(typeId)}`);
+    if (!fitsRegister(btf, typeId)) {
+      refuse(`The function ${funcName} arg${i} type ${kindOf(typeId)} is unsupported.\n`);
+    }
   });
 }

@@ -29,13 +29,13 @@ function resolve(v: Verification, variant: string, arg: number): number {
   };
   const btf = v.env.vmlinux;
   if (btf === undefined) return refuse('btf_vmlinux is malformed\n');
-  const typedef =
-    btf.findByName(`btf_${helper}`, BTF_KIND_TYPEDEF) ?? btf.findByName(`btf_${variant}`, BTF_KIND_TYPEDEF);
-  if (typedef === undefined) return refuse(`helper btf_${helper} type is not found\n`);
+  const typeName = `btf_${helper}`;
+  const typedef = btf.findByName(typeName, BTF_KIND_TYPEDEF) ?? btf.findByName(`btf_${variant}`, BTF_KIND_TYPEDEF);
+  if (typedef === undefined) return refuse(`helper ${typeName} type is not found\n`);
   const protoId = protoBehind(btf, typedef);
   if (protoId === undefined) return 0;
   const { params } = btf.typeOf(protoId, BTF_KIND_FUNC_PROTO);
-  if (arg >= params.length) return refuse(`bpf helper btf_${helper} doesn't have ${arg}-th argument\n`);
+  if (arg >= params.length) return refuse(`bpf helper ${typeName} doesn't have ${arg}-th argument\n`);
 
   const ptr = params[arg].typeId;
   if (btf.kind(ptr) !== BTF_KIND_PTR || btf.sizeOrType(ptr) === 0) return refuse('ARG_PTR_TO_BTF is misconfigured\n');
