@@ -21,7 +21,7 @@ export function elfSection(file: Uint8Array, wanted: string): Uint8Array | undef
     const s = section(i);
     let name = '';
     for (let at = names.off + s.name; file[at] !== 0; at++) name += String.fromCharCode(file[at]);
-    if (name === wanted) return file.slice(s.off, s.off + s.size);
+    if (name === wanted) return new Uint8Array(file.subarray(s.off, s.off + s.size));
   }
   return undefined;
 }

@@ -15,7 +15,7 @@ export function createPrng(seed: number): { below(n: number): number; u32(): num
 
 /** A copy with a few words, bytes or lengths changed. */
 export function mutate(bytes: Uint8Array, prng: ReturnType<typeof createPrng>): Uint8Array {
-  const out = bytes.slice();
+  const out = new Uint8Array(bytes);
   const view = new DataView(out.buffer);
   const typeLen = view.getUint32(12, true);
   const count = 1 + prng.below(3);
@@ -54,7 +54,7 @@ export function mutate(bytes: Uint8Array, prng: ReturnType<typeof createPrng>): 
 
 /** Gives sections their sizes and externs a linkage that loads, as a loader does, so that the kernel reads on. */
 export function makeLoadable(bytes: Uint8Array): Uint8Array {
-  const out = bytes.slice();
+  const out = new Uint8Array(bytes);
   const view = new DataView(out.buffer);
   const start = view.getUint32(4, true) + view.getUint32(8, true);
   const end = start + view.getUint32(12, true);

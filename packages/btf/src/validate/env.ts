@@ -164,10 +164,15 @@ export class ValidateEnv {
   logType(id: number, options: { details: boolean; message?: string }): void {
     if (!this.log.needed) return;
     const kind = this.kind(id);
-    let line = `[${this.logTypeId}] ${K.BTF_KIND_NAMES[kind]} ${this.shownName(this.nameOff(id))}`;
-    if (options.details) line += ` ${this.kindRules(kind).details(this, id)}`;
-    if (options.message) line += ` ${options.message}`;
-    this.log.write(`${line}\n`);
+    // In as many writes as the kernel, which cuts each at 1023 bytes.
+    const head = `[${this.logTypeId}] ${K.BTF_KIND_NAMES[kind]} ${this.shownName(this.nameOff(id))}`;
+    this.log.write(options.details ? `${head} ` : head);
+    if (options.details) {
+      const details = this.kindRules(kind).details(this, id);
+      if (typeof details === 'string') this.log.write(details);
+      else for (const piece of details) this.log.write(piece);
+    }
+    this.#endLine(options.message);
   }
   logMember(structId: number, m: RawMember, message = ''): void {
     if (!this.log.needed) return;
@@ -175,8 +180,8 @@ export class ValidateEnv {
     const place = this.kflag(structId)
       ? `bitfield_size=${m.offset >>> 24} bits_offset=${m.offset & 0xffffff}`
       : `bits_offset=${m.offset}`;
-    const line = `\t${this.shownName(m.nameOff)} type_id=${m.typeId} ${place}`;
-    this.log.write(`${line}${message ? ` ${message}` : ''}\n`);
+    this.log.write(`\t${this.shownName(m.nameOff)} type_id=${m.typeId} ${place}`);
+    this.#endLine(message);
   }
   failMember(structId: number, m: RawMember, message: string): number {
     this.logMember(structId, m, message);
@@ -186,7 +191,15 @@ export class ValidateEnv {
     if (!this.log.needed) return;
     if (!this.checkingMeta) this.logType(secId, { details: true });
     const line = `\t type_id=${this.extra(secId, 3 * index)} offset=${this.extra(secId, 3 * index + 1)} size=${this.extra(secId, 3 * index + 2)}`;
-    this.log.write(`${line}${message ? ` ${message}` : ''}\n`);
+    this.log.write(line);
+    this.#endLine(message);
+  }
+  #endLine(message: string | undefined): void {
+    if (message) {
+      this.log.write(' ');
+      this.log.write(message);
+    }
+    this.log.write('\n');
   }
   failVarSecinfo(secId: number, index: number, message: string): number {
     this.logVarSecinfo(secId, index, message);

@@ -24,8 +24,8 @@ function fail(log: KernelLog, message: string, errno: number = EINVAL): number {
 /** The two sections must fill what is behind the header exactly. */
 function checkSections(log: KernelLog, sections: readonly [types: Section, strings: Section], room: number): number {
   const [types, strings] = sections;
-  // Linux's heapsort of two exchanges equals: the strings come first then.
-  const ordered = types.off < strings.off ? [types, strings] : [strings, types];
+  // Linux compares by the sign of a 32-bit difference, and its heapsort exchanges two equals.
+  const ordered = ((types.off - strings.off) | 0) < 0 ? [types, strings] : [strings, types];
   let total = 0;
   for (const { off, len } of ordered) {
     if (room < off) return fail(log, 'Invalid section offset');

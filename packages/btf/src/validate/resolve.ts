@@ -11,7 +11,9 @@ function settledWell(env: ValidateEnv, id: number): boolean {
   if (isComposite(kind) || kind === K.BTF_KIND_DATASEC) {
     return env.resolvedId(id) === 0 && env.resolvedSize(id) === 0;
   }
-  if (kind === K.BTF_KIND_DECL_TAG) return true;
+  if (kind === K.BTF_KIND_DECL_TAG || kind === K.BTF_KIND_FUNC) {
+    return env.resolvedId(id) !== 0 && env.resolvedSize(id) === 0;
+  }
   if (isModifier(kind) || kind === K.BTF_KIND_PTR || kind === K.BTF_KIND_VAR) {
     const behind = env.kind(env.resolvedId(id));
     return !isModifier(behind) && behind !== K.BTF_KIND_VAR && behind !== K.BTF_KIND_DATASEC;
@@ -30,6 +32,7 @@ function settledWell(env: ValidateEnv, id: number): boolean {
  * @errno EEXIST types contain one another by value; E2BIG nested deeper than 32
  */
 export function resolveType(env: ValidateEnv, id: number): number {
+  const shownId = env.logTypeId;
   env.resolveMode = RESOLVE_TBD;
   let err = env.push(id);
   while (!err && env.stack.length > 0) {
@@ -38,7 +41,7 @@ export function resolveType(env: ValidateEnv, id: number): number {
     const { resolve } = env.kindRules(env.kind(v.id));
     err = resolve ? resolve(env, v) : env.failBasic(v.id, 'Unsupported resolve');
   }
-  env.logTypeId = id;
+  env.logTypeId = shownId;
   if (err === E2BIG) env.fail(id, `Exceeded max resolving depth:${MAX_RESOLVE_DEPTH}`);
   else if (err === EEXIST) env.fail(id, 'Loop detected');
   if (!err && !settledWell(env, id)) return env.fail(id, 'Invalid resolve state');

@@ -6,8 +6,8 @@ import type { RawMember, ResolveVertex, ValidateEnv } from './env.ts';
  * @see kernel/bpf/btf.c, struct btf_kind_operations
  */
 export interface KindRules {
-  /** What the log prints behind the type's name. */
-  details(env: ValidateEnv, id: number): string;
+  /** What the log prints behind the type's name, in as many pieces as the kernel writes. */
+  details(env: ValidateEnv, id: number): string | readonly string[];
   /** The type by itself. `metaLeft` is what the type section has behind the record, in bytes. */
   checkMeta(env: ValidateEnv, id: number, metaLeft: number): number;
   /** One step of resolving what the type refers to: pushes a type, or pops this one. */

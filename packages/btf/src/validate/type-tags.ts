@@ -1,32 +1,27 @@
 // SPDX-License-Identifier: MIT
-import { ELOOP } from '@tsbpf/uapi';
-import * as K from '../kinds.ts';
+import { EINVAL, ELOOP } from '@tsbpf/uapi';
+import { BTF_KIND_TYPE_TAG } from '../kinds.ts';
 import type { ValidateEnv } from './env.ts';
 import { isModifier } from './walk.ts';
 
-/** Type tags and modifiers behind a pointer, at most. */
-const MAX_CHAIN = 128;
+/** Modifiers in a row, at most. */
+const MAX_CHAIN = 32;
 
-/** Since Linux 5.17: between a pointer and what it points at, tags come before modifiers. */
+/** Since Linux 5.17: in a chain of modifiers, type tags come first. */
 export function checkTypeTags(env: ValidateEnv): number {
   for (let id = 1; id <= env.nrTypes; id++) {
-    const kind = env.kind(id);
-    // A FUNC_PROTO's or composite's parts are reached through the ids they name.
-    if (!isModifier(kind) && kind !== K.BTF_KIND_PTR) continue;
-    let at = env.sizeOrType(id);
-    let inTags = kind === K.BTF_KIND_TYPE_TAG || kind === K.BTF_KIND_PTR || kind === K.BTF_KIND_TYPEDEF;
-    for (let steps = 0; env.exists(at) && isModifier(env.kind(at)); steps++) {
+    let inTags = env.kind(id) === BTF_KIND_TYPE_TAG;
+    let at = id;
+    for (let steps = 0; isModifier(env.kind(at)); steps++) {
       if (steps === MAX_CHAIN) {
-        env.fail(id, 'Max chain length or cycle detected');
+        env.failPlain('Max chain length or cycle detected');
         return ELOOP;
       }
-      if (env.kind(at) === K.BTF_KIND_TYPEDEF) break;
-      if (env.kind(at) === K.BTF_KIND_TYPE_TAG) {
-        if (!inTags) return env.fail(id, "Type tags don't precede modifiers");
-      } else {
-        inTags = false;
-      }
+      const isTag = env.kind(at) === BTF_KIND_TYPE_TAG;
+      if (isTag && !inTags) return env.failPlain("Type tags don't precede modifiers");
+      inTags = isTag;
       at = env.sizeOrType(at);
+      if (!env.exists(at)) return EINVAL;
     }
   }
   return 0;

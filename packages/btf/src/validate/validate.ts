@@ -63,9 +63,9 @@ function checkTypes(env: ValidateEnv): number {
     env.logTypeId = id;
     const kind = env.kind(id);
     let err = 0;
-    if (needsResolve(kind) && !env.isResolved(id)) err = resolveType(env, id);
+    if (needsResolve(kind, env.rules) && !env.isResolved(id)) err = resolveType(env, id);
     if (!err && kind === K.BTF_KIND_FUNC_PROTO) err = checkFuncProto(env, id);
-    if (!err && kind === K.BTF_KIND_FUNC) err = checkFunc(env, id);
+    if (!err && kind === K.BTF_KIND_FUNC && !env.rules.resolvesFuncs) err = checkFunc(env, id);
     if (err) return err;
   }
   return env.rules.tagChecks ? checkTypeTags(env) : 0;

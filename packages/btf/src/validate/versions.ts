@@ -30,6 +30,8 @@ export interface BtfRules {
   readonly datasecResetsMode: boolean;
   /** Members, parameters and array elements may not be a FUNC's or a tag's id, and type tags come first. */
   readonly tagChecks: boolean;
+  /** A FUNC is resolved to its FUNC_PROTO like a reference. */
+  readonly resolvesFuncs: boolean;
   /** kind_flag is allowed in tags. */
   readonly tagKflag: boolean;
 }
@@ -50,6 +52,7 @@ export function rulesOf(version: string): BtfRules {
     signedEnums: since('6.0'),
     datasecResetsMode: since('6.3'),
     tagChecks: since('5.17'),
+    resolvesFuncs: since('5.17'),
     tagKflag: since('6.14'),
   };
 }

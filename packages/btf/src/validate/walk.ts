@@ -2,6 +2,7 @@
 // Questions about types that several kinds' rules ask.
 import * as K from '../kinds.ts';
 import { RESOLVE_PTR, RESOLVE_TBD, type ValidateEnv } from './env.ts';
+import type { BtfRules } from './versions.ts';
 
 export function isModifier(kind: number): boolean {
   return (
@@ -22,13 +23,14 @@ export function isResolveSourceOnly(kind: number): boolean {
   return kind === K.BTF_KIND_VAR || kind === K.BTF_KIND_DATASEC || kind === K.BTF_KIND_DECL_TAG;
 }
 
-export function needsResolve(kind: number): boolean {
+export function needsResolve(kind: number, rules: BtfRules): boolean {
   return (
     isModifier(kind) ||
     kind === K.BTF_KIND_PTR ||
     isComposite(kind) ||
     kind === K.BTF_KIND_ARRAY ||
-    isResolveSourceOnly(kind)
+    isResolveSourceOnly(kind) ||
+    (kind === K.BTF_KIND_FUNC && rules.resolvesFuncs)
   );
 }
 
@@ -57,7 +59,7 @@ export function isPointable(kind: number): boolean {
 export function isSink(env: ValidateEnv, kind: number): boolean {
   switch (env.resolveMode) {
     case RESOLVE_TBD:
-      return !needsResolve(kind);
+      return !needsResolve(kind, env.rules);
     case RESOLVE_PTR:
       return !isModifier(kind) && kind !== K.BTF_KIND_PTR;
     default:

@@ -9,7 +9,7 @@ import { badValue, ValueWalk, type BtfValue } from './types.ts';
 export interface DecodeValueOptions {
   /** Where the value begins, in bits from the bytes' start. */
   readonly bitOff?: number;
-  /** `char[]` as a string up to its first NUL (the default), or as its bytes. */
+  /** `char[]` as a string up to its first NUL (the default; bytes where it is not UTF-8), or always as its bytes. */
   readonly charArrays?: 'string' | 'bytes';
 }
 
@@ -27,7 +27,7 @@ interface Place {
   readonly path: string;
 }
 
-const utf8 = new TextDecoder();
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function need(d: Decoder, typeId: number, place: Place, bits: number): void {
   const end = Math.ceil((place.bitOff + bits) / 8);
@@ -68,9 +68,13 @@ function decodeArray(d: Decoder, id: number, place: Place): BtfValue {
   if (isCharArray(d.btf, elemTypeId)) {
     const start = Math.floor(place.bitOff / 8);
     const raw = d.bytes.subarray(start, start + nelems);
-    if (d.charArrays === 'bytes') return raw.slice();
+    if (d.charArrays === 'bytes') return new Uint8Array(raw);
     const nul = raw.indexOf(0);
-    return utf8.decode(nul < 0 ? raw : raw.subarray(0, nul));
+    try {
+      return utf8.decode(nul < 0 ? raw : raw.subarray(0, nul));
+    } catch {
+      return new Uint8Array(raw);
+    }
   }
   const values: BtfValue[] = [];
   for (let i = 0; i < nelems; i++) {

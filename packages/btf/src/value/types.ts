@@ -3,7 +3,7 @@ import { E2BIG, EINVAL, ELOOP, BtfError } from '@tsbpf/uapi';
 
 /**
  * A C value in JS. Integers and enums of 32 bits or fewer are numbers, wider ones and pointers bigints, whatever their
- * value; `_Bool` is a boolean; `char[]` a string; structs and unions are objects, with the members of anonymous ones
+ * value; `_Bool` is a boolean; `char[]` a string, or bytes where it is no UTF-8; structs and unions are objects, with the members of anonymous ones
  * among their own; floats of 4 and 8 bytes are numbers, others their bytes.
  */
 export type BtfValue = number | bigint | boolean | string | Uint8Array | BtfValue[] | { [member: string]: BtfValue };

@@ -7,14 +7,17 @@ import { isResolveSourceOnly, needsResolve, typeAndSize } from '../walk.ts';
 
 export const funcProtoRules: KindRules = {
   details: (env, id) => {
-    const args: string[] = [];
     const vlen = env.vlen(id);
+    const pieces = [`return=${env.sizeOrType(id)} args=(`];
+    if (vlen === 0) pieces.push('void');
     for (let i = 0; i < vlen; i++) {
       const typeId = env.extra(id, 2 * i + 1);
-      const last = i === vlen - 1;
-      args.push(last && typeId === 0 ? 'vararg' : `${typeId} ${env.shownName(env.extra(id, 2 * i))}`);
+      const isVararg = i === vlen - 1 && typeId === 0;
+      const arg = isVararg ? 'vararg' : `${typeId} ${env.shownName(env.extra(id, 2 * i))}`;
+      pieces.push(i > 0 ? `, ${arg}` : arg);
     }
-    return `return=${env.sizeOrType(id)} args=(${vlen === 0 ? 'void' : args.join(', ')})`;
+    pieces.push(')');
+    return pieces;
   },
   checkMeta: (env, id, metaLeft) =>
     checkRoom(env, id, metaLeft, 8 * env.vlen(id)) ||
@@ -24,7 +27,7 @@ export const funcProtoRules: KindRules = {
 };
 
 function resolveFirst(env: ValidateEnv, id: number): number {
-  return needsResolve(env.kind(id)) && !env.isResolved(id) ? resolveType(env, id) : 0;
+  return needsResolve(env.kind(id), env.rules) && !env.isResolved(id) ? resolveType(env, id) : 0;
 }
 
 function refused(env: ValidateEnv, id: number): boolean {

@@ -4,16 +4,6 @@ import type { ValidateEnv } from '../env.ts';
 import { checkNamed, checkNoKflag, logAccepted } from '../meta.ts';
 import type { KindRules } from '../rules.ts';
 
-export const funcRules: KindRules = {
-  details: (env, id) => `type_id=${env.sizeOrType(id)}`,
-  checkMeta: (env, id) => {
-    const err = checkNamed(env, id);
-    if (err) return err;
-    if (env.vlen(id) > BTF_FUNC_GLOBAL) return env.fail(id, 'Invalid func linkage');
-    return checkNoKflag(env, id) || logAccepted(env, id);
-  },
-};
-
 /** A FUNC refers to a FUNC_PROTO whose parameters all have names. */
 export function checkFunc(env: ValidateEnv, id: number): number {
   const proto = env.sizeOrType(id);
@@ -26,3 +16,15 @@ export function checkFunc(env: ValidateEnv, id: number): number {
   }
   return 0;
 }
+
+export const funcRules: KindRules = {
+  details: (env, id) => `type_id=${env.sizeOrType(id)}`,
+  checkMeta: (env, id) => {
+    const err = checkNamed(env, id);
+    if (err) return err;
+    if (env.vlen(id) > BTF_FUNC_GLOBAL) return env.fail(id, 'Invalid func linkage');
+    return checkNoKflag(env, id) || logAccepted(env, id);
+  },
+  // Reached only where the rules say that functions are resolved.
+  resolve: (env, v) => checkFunc(env, v.id) || env.popResolved(env.sizeOrType(v.id), 0),
+};
