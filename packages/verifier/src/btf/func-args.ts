@@ -2,7 +2,7 @@
 import { BTF_KIND_FUNC_PROTO, BTF_KIND_PTR, type Btf, type BtfFuncProto } from '@tsbpf/btf';
 import type { RegType } from '@tsbpf/core';
 import { BPF_PROG_TYPE_EXT, EFAULT, EINVAL } from '@tsbpf/uapi';
-import { reject } from '../reject.ts';
+import { refuse } from '../refuse.ts';
 import type { Verification } from '../verification.ts';
 import { isScalarKind, kindName } from './kind-names.ts';
 import { ctxPointedTo } from './prog-ctx.ts';
@@ -82,21 +82,17 @@ export type StartType = 'SCALAR_VALUE' | 'PTR_TO_CTX';
 export function prepareFuncArgs(v: Verification, subprogIdx: number): (StartType | undefined)[] {
   const { btf } = v.prog;
   const { typeId: funcId, name, linkage, unreliable } = v.subprogs[subprogIdx];
-  const refuse = (message: string, errno: number = EINVAL): never => {
-    v.log.write(message);
-    reject(errno);
-  };
-  if (btf === undefined || v.funcInfo.length === 0 || linkage !== 'global') return refuse('Verifier bug\n', EFAULT);
+  if (btf === undefined || v.funcInfo.length === 0 || linkage !== 'global') return refuse(v, EFAULT, 'Verifier bug\n');
   if (v.log.level1) v.log.write(`Validating ${name}() func#${subprogIdx}...\n`);
-  if (unreliable) refuse(`Verifier bug in function ${name}()\n`, EFAULT);
+  if (unreliable) refuse(v, EFAULT, `Verifier bug in function ${name}()\n`);
 
   const progType = v.prog.type === BPF_PROG_TYPE_EXT ? v.prog.targetProg?.type : v.prog.type;
   const { params, returnTypeId } = protoOf(btf, funcId);
   if (params.length > MAX_ARGS) {
-    refuse(`Global function ${name}() with ${params.length} > 5 args. Buggy compiler.\n`);
+    refuse(v, EINVAL, `Global function ${name}() with ${params.length} > 5 args. Buggy compiler.\n`);
   }
   if (!isScalarKind(btf, btf.skipModifiers(returnTypeId))) {
-    refuse(`Global function ${name}() doesn't return scalar. Only those are supported.\n`);
+    refuse(v, EINVAL, `Global function ${name}() doesn't return scalar. Only those are supported.\n`);
   }
   const types: (StartType | undefined)[] = [undefined];
   params.forEach((param, i) => {
@@ -106,7 +102,7 @@ export function prepareFuncArgs(v: Verification, subprogIdx: number): (StartType
       ctxPointedTo(v, { btf, ptrId: typeId, arg: i }, progType ?? v.prog.type) !== undefined;
     if (isScalarKind(btf, typeId)) types.push('SCALAR_VALUE');
     else if (isCtx()) types.push('PTR_TO_CTX');
-    else refuse(`Arg#${i} type ${kindName(btf, typeId)} in ${name}() is not supported yet.\n`);
+    else refuse(v, EINVAL, `Arg#${i} type ${kindName(btf, typeId)} in ${name}() is not supported yet.\n`);
   });
   return types;
 }

@@ -9,7 +9,7 @@ import {
   packInfo,
 } from '@tsbpf/btf';
 import { EINVAL } from '@tsbpf/uapi';
-import { reject } from '../reject.ts';
+import { refuse } from '../refuse.ts';
 import type { Verification } from '../verification.ts';
 import { isScalarKind, isStructKind, kindName } from './kind-names.ts';
 
@@ -39,37 +39,35 @@ function hasSize(btf: Btf, id: number): boolean {
  * @see kernel/bpf/btf.c, btf_check_type_match
  */
 export function checkExtensionMatches(v: Verification, target: { btf: Btf; funcId: number }): void {
-  const refuse = (message: string): never => {
-    v.log.write(message);
-    reject(EINVAL);
-  };
   const { btf } = v.prog;
-  if (btf === undefined || v.funcInfo.length === 0) return refuse('Program extension requires BTF\n');
+  if (btf === undefined || v.funcInfo.length === 0) return refuse(v, EINVAL, 'Program extension requires BTF\n');
   const ownId = v.funcInfo[0].typeId;
   for (const [owner, id] of [
     [btf, ownId],
     [target.btf, target.funcId],
   ] as const) {
-    if (owner.funcLinkage(id) !== BTF_FUNC_GLOBAL) refuse(`${owner.name(id)}() is not a global function\n`);
+    if (owner.funcLinkage(id) !== BTF_FUNC_GLOBAL) refuse(v, EINVAL, `${owner.name(id)}() is not a global function\n`);
   }
   const own = openFunc(btf, ownId);
   const other = openFunc(target.btf, target.funcId);
   const ownCount = own.proto.params.length;
   const otherCount = other.proto.params.length;
   if (ownCount !== otherCount) {
-    refuse(`${own.name}() has ${ownCount} args while ${other.name}() has ${otherCount} args\n`);
+    refuse(v, EINVAL, `${own.name}() has ${ownCount} args while ${other.name}() has ${otherCount} args\n`);
   }
   const ownRet = own.btf.skipModifiers(own.proto.returnTypeId);
   const otherRet = other.btf.skipModifiers(other.proto.returnTypeId);
   if (infoWord(own.btf, ownRet) !== infoWord(other.btf, otherRet)) {
     refuse(
+      v,
+      EINVAL,
       `Return type ${kindName(own.btf, ownRet)} of ${own.name}() doesn't match ` +
         `type ${kindName(other.btf, otherRet)} of ${other.name}()\n`,
     );
   }
   for (let i = 0; i < ownCount; i++) {
     const message = argMismatch(own, other, i);
-    if (message !== undefined) refuse(`arg${i} ${message}\n`);
+    if (message !== undefined) refuse(v, EINVAL, `arg${i} ${message}\n`);
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { BTF_KIND_FUNC_PROTO, BTF_KIND_PTR, type Btf } from '@tsbpf/btf';
 import { EINVAL } from '@tsbpf/uapi';
-import { reject } from '../reject.ts';
+import { refuse } from '../refuse.ts';
 import type { Verification } from '../verification.ts';
 import { isScalarKind, kindName } from './kind-names.ts';
 
@@ -22,20 +22,16 @@ function fitsRegister(btf: Btf, typeId: number): boolean {
  */
 export function checkFuncModel(v: Verification, btf: Btf, protoId: number, funcName: string): void {
   const proto = btf.typeOf(protoId, BTF_KIND_FUNC_PROTO);
-  const refuse = (message: string): never => {
-    v.log.write(message);
-    reject(EINVAL);
-  };
   if (proto.params.length >= MAX_FUNC_ARGS) {
-    refuse(`The function ${funcName} has ${proto.params.length} arguments. Too many.\n`);
+    refuse(v, EINVAL, `The function ${funcName} has ${proto.params.length} arguments. Too many.\n`);
   }
   const kindOf = (typeId: number): string => kindName(btf, btf.skipModifiers(typeId));
   if (!fitsRegister(btf, proto.returnTypeId)) {
-    refuse(`The function ${funcName} return type ${kindOf(proto.returnTypeId)} is unsupported.\n`);
+    refuse(v, EINVAL, `The function ${funcName} return type ${kindOf(proto.returnTypeId)} is unsupported.\n`);
   }
   proto.params.forEach(({ typeId }, i) => {
     if (!fitsRegister(btf, typeId)) {
-      refuse(`The function ${funcName} arg${i} type ${kindOf(typeId)} is unsupported.\n`);
+      refuse(v, EINVAL, `The function ${funcName} arg${i} type ${kindOf(typeId)} is unsupported.\n`);
     }
   });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { BTF_KIND_ARRAY, BTF_KIND_PTR, type Btf } from '@tsbpf/btf';
 import { BtfError, EACCES, EFAULT, EINVAL } from '@tsbpf/uapi';
+import { refuse } from '../refuse.ts';
 import { reject } from '../reject.ts';
 import type { Verification } from '../verification.ts';
 import { isStructKind, printedName } from './kind-names.ts';
@@ -56,24 +57,20 @@ function elementOf(btf: Btf, typeId: number): { elemId: number; count: number; i
 export function btfStructAccess(v: Verification, access: { structId: number; off: number; size: number }): StructLoad {
   const btf = v.env.vmlinux;
   if (btf === undefined) reject(EINVAL);
-  const refuse = (message: string, errno: number): never => {
-    v.log.write(message);
-    reject(errno);
-  };
   const { size } = access;
   let { structId, off } = access;
 
   for (;;) {
     const structName = printedName(btf, structId);
-    if (!isStructKind(btf, structId)) refuse(`Type '${structName}' is not a struct\n`, EINVAL);
+    if (!isStructKind(btf, structId)) refuse(v, EINVAL, `Type '${structName}' is not a struct\n`);
     if (off + size > btf.sizeOrType(structId)) {
-      refuse(`access beyond struct ${structName} at off ${off} size ${size}\n`, EACCES);
+      refuse(v, EACCES, `access beyond struct ${structName} at off ${off} size ${size}\n`);
     }
     const found = coveringMember(v, btf, structId, { off, size });
-    if (found === undefined) refuse(`struct ${structName} doesn't have field at offset ${off}\n`, EINVAL);
+    if (found === undefined) refuse(v, EINVAL, `struct ${structName} doesn't have field at offset ${off}\n`);
     if (found === 'bitfield') return SCALAR;
 
-    const { elemId, start, end, elemSize, name } = found as Covering;
+    const { elemId, start, end, elemSize, name } = found;
     if (isStructKind(btf, elemId)) {
       structId = elemId;
       off -= start;
@@ -82,8 +79,9 @@ export function btfStructAccess(v: Verification, access: { structId: number; off
     if (btf.kind(elemId) === BTF_KIND_PTR) {
       if (elemSize !== size || off !== start) {
         refuse(
-          `cannot access ptr member ${name} with moff ${start} in struct ${structName} with off ${off} size ${size}\n`,
+          v,
           EACCES,
+          `cannot access ptr member ${name} with moff ${start} in struct ${structName} with off ${off} size ${size}\n`,
         );
       }
       const pointee = btf.skipModifiers(btf.sizeOrType(elemId));
@@ -91,8 +89,9 @@ export function btfStructAccess(v: Verification, access: { structId: number; off
     }
     if (off + size > end) {
       refuse(
-        `access beyond the end of member ${name} (mend:${end}) in struct ${structName} with off ${off} size ${size}\n`,
+        v,
         EACCES,
+        `access beyond the end of member ${name} (mend:${end}) in struct ${structName} with off ${off} size ${size}\n`,
       );
     }
     return SCALAR;
@@ -145,7 +144,6 @@ function sizeOrFault(v: Verification, btf: Btf, typeId: number, name: string): n
     return btf.resolveSize(typeId);
   } catch (error) {
     if (!(error instanceof BtfError)) throw error;
-    v.log.write(`field ${name} doesn't have size\n`);
-    return reject(EFAULT);
+    return refuse(v, EFAULT, `field ${name} doesn't have size\n`);
   }
 }

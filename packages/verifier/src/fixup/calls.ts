@@ -2,7 +2,7 @@
 import { BPF_AND, BPF_CALL, BPF_JGE, BPF_JMP, BPF_PSEUDO_CALL, BPF_REG_3, EINVAL, InternalError } from '@tsbpf/uapi';
 import type { HelperRow, HelperSpecial, MapFacts, MapOpName } from '@tsbpf/core';
 import { alu32Imm, type Insn, jmpImm } from '@tsbpf/insn';
-import { reject } from '../reject.ts';
+import { refuse } from '../refuse.ts';
 import { helperFor, type InsnFacts, type Verification } from '../verification.ts';
 import { maskedPointerMath } from './alu-mask.ts';
 import { guardedDivision, isDivisionByReg } from './division.ts';
@@ -91,8 +91,7 @@ function tailCall(v: Verification, facts: InsnFacts, call: Insn): Insn[] | undef
   v.maxPktOffset = MAX_PACKET_OFF;
   if (facts.maskIndex !== true) return undefined;
   if (typeof facts.callMap !== 'object') {
-    v.log.write('tail_call abusing map_ptr\n');
-    return reject(EINVAL);
+    return refuse(v, EINVAL, 'tail_call abusing map_ptr\n');
   }
   const { maxEntries } = facts.callMap;
   const mask = 2 ** (32 - Math.clz32(maxEntries - 1)) - 1;

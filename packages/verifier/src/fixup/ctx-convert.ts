@@ -15,7 +15,7 @@ import {
 } from '@tsbpf/uapi';
 import type { CtxAccess, CtxRewrite, KernelTypes } from '@tsbpf/core';
 import { alu32Imm, alu64Imm, type Insn, insnClass, insnMode, insnSize, stMem } from '@tsbpf/insn';
-import { reject } from '../reject.ts';
+import { refuse } from '../refuse.ts';
 import type { InsnFacts, Verification } from '../verification.ts';
 import { type Replacement, replaceInsns } from './rewrite.ts';
 
@@ -60,8 +60,7 @@ function convertInsn(v: Verification, insn: Insn, facts: InsnFacts): Insn[] | un
   if (facts.ptrType === 'PTR_TO_BTF_ID') {
     if (!write) facts.probeMem = true;
     else if (v.prog.type !== BPF_PROG_TYPE_STRUCT_OPS) {
-      v.log.write('Writes through BTF pointers are not allowed\n');
-      reject(EINVAL);
+      refuse(v, EINVAL, 'Writes through BTF pointers are not allowed\n');
     }
     return undefined;
   }

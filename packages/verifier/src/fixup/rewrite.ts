@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { ENOMEM } from '@tsbpf/uapi';
 import { type Insn, type Patched, patchProgram } from '@tsbpf/insn';
-import { reject } from '../reject.ts';
+import { refuse } from '../refuse.ts';
 import type { InsnFacts, Verification } from '../verification.ts';
 import { hasDef32 } from './def32.ts';
 
@@ -57,6 +57,5 @@ function patch(v: Verification, replacements: readonly Replacement[]): Patched {
     else fits = middle;
   }
   const { origIdx } = v.insnFacts[replacements[breaks - 1].at];
-  v.log.write(`insn ${origIdx} cannot be patched due to 16-bit range\n`);
-  return reject(ENOMEM);
+  return refuse(v, ENOMEM, `insn ${origIdx} cannot be patched due to 16-bit range\n`);
 }

@@ -13,6 +13,7 @@ import {
 } from '@tsbpf/uapi';
 import { checkExtensionMatches } from '../btf/func-match.ts';
 import { checkFuncModel } from '../btf/func-model.ts';
+import { refuse } from '../refuse.ts';
 import { reject } from '../reject.ts';
 import type { Verification } from '../verification.ts';
 import { findStructOpsMember } from './struct-ops-target.ts';
@@ -34,26 +35,21 @@ export function resolveAttachTarget(v: Verification): void {
   }
   if (type !== BPF_PROG_TYPE_TRACING && type !== BPF_PROG_TYPE_EXT) return;
 
-  if (attachBtfId === 0) refuse(v, 'Tracing programs must provide btf_id\n');
+  if (attachBtfId === 0) refuse(v, EINVAL, 'Tracing programs must provide btf_id\n');
   const target = v.prog.targetProg;
   const btf = target === undefined ? v.env.vmlinux : target.btf?.btf;
   if (btf === undefined) {
-    refuse(v, 'FENTRY/FEXIT program can only be attached to another program annotated with BTF\n');
+    refuse(v, EINVAL, 'FENTRY/FEXIT program can only be attached to another program annotated with BTF\n');
   }
-  if (!btf.has(attachBtfId)) refuse(v, `attach_btf_id ${attachBtfId} is invalid\n`);
+  if (!btf.has(attachBtfId)) refuse(v, EINVAL, `attach_btf_id ${attachBtfId} is invalid\n`);
   const name = btf.name(attachBtfId);
 
   let subprog = -1;
   if (target !== undefined) subprog = checkTargetProg(v, target, name);
-  else if (type === BPF_PROG_TYPE_EXT) refuse(v, 'Cannot replace kernel functions\n');
+  else if (type === BPF_PROG_TYPE_EXT) refuse(v, EINVAL, 'Cannot replace kernel functions\n');
 
   if (v.prog.expectedAttachType === BPF_TRACE_RAW_TP) attachToTracepoint(v, btf, name);
   else attachToFunction(v, btf, { target, subprog, name });
-}
-
-function refuse(v: Verification, message: string, errno: number = EINVAL): never {
-  v.log.write(message);
-  reject(errno);
 }
 
 /** Index of the function in the target program. */
@@ -61,16 +57,16 @@ function checkTargetProg(v: Verification, target: BpfProg, name: string): number
   const { subprogs } = target.verified;
   const extension = v.prog.type === BPF_PROG_TYPE_EXT;
   const subprog = subprogs.findIndex((s) => s.typeId === v.prog.attachBtfId);
-  if (subprog < 0) refuse(v, `Subprog ${name} doesn't exist\n`);
+  if (subprog < 0) refuse(v, EINVAL, `Subprog ${name} doesn't exist\n`);
   if (extension) {
-    if (subprogs[subprog].unreliable) refuse(v, 'Cannot replace static functions\n');
-    if (!v.env.jit) refuse(v, 'Extension programs should be JITed\n');
+    if (subprogs[subprog].unreliable) refuse(v, EINVAL, 'Cannot replace static functions\n');
+    if (!v.env.jit) refuse(v, EINVAL, 'Extension programs should be JITed\n');
     adoptRules(v, target);
   }
-  if (!target.jited) refuse(v, 'Can attach to only JITed progs\n');
-  if (target.type === v.prog.type) refuse(v, 'Cannot recursively attach\n');
+  if (!target.jited) refuse(v, EINVAL, 'Can attach to only JITed progs\n');
+  if (target.type === v.prog.type) refuse(v, EINVAL, 'Cannot recursively attach\n');
   const traced = target.expectedAttachType === BPF_TRACE_FENTRY || target.expectedAttachType === BPF_TRACE_FEXIT;
-  if (extension && target.type === BPF_PROG_TYPE_TRACING && traced) refuse(v, 'Cannot extend fentry/fexit\n');
+  if (extension && target.type === BPF_PROG_TYPE_TRACING && traced) refuse(v, EINVAL, 'Cannot extend fentry/fexit\n');
   return subprog;
 }
 
@@ -84,10 +80,10 @@ function adoptRules(v: Verification, target: BpfProg): void {
 
 function attachToTracepoint(v: Verification, btf: Btf, typeName: string): void {
   const { attachBtfId, type, targetProg } = v.prog;
-  if (targetProg !== undefined) refuse(v, 'Only FENTRY/FEXIT progs are attachable to another BPF prog\n');
-  if (btf.kind(attachBtfId) !== BTF_KIND_TYPEDEF) refuse(v, `attach_btf_id ${attachBtfId} is not a typedef\n`);
+  if (targetProg !== undefined) refuse(v, EINVAL, 'Only FENTRY/FEXIT progs are attachable to another BPF prog\n');
+  if (btf.kind(attachBtfId) !== BTF_KIND_TYPEDEF) refuse(v, EINVAL, `attach_btf_id ${attachBtfId} is not a typedef\n`);
   if (!typeName.startsWith(TRACE_PREFIX)) {
-    refuse(v, `attach_btf_id ${attachBtfId} points to wrong type name ${typeName}\n`);
+    refuse(v, EINVAL, `attach_btf_id ${attachBtfId} points to wrong type name ${typeName}\n`);
   }
   const ptr = btf.sizeOrType(attachBtfId);
   const protoId = btf.sizeOrType(ptr);
@@ -107,7 +103,7 @@ function attachToFunction(
   const { target, subprog, name } = where;
   const traces = expectedAttachType === BPF_TRACE_FENTRY || expectedAttachType === BPF_TRACE_FEXIT;
   if (!traces && type !== BPF_PROG_TYPE_EXT) reject(EINVAL);
-  if (btf.kind(attachBtfId) !== BTF_KIND_FUNC) refuse(v, `attach_btf_id ${attachBtfId} is not a function\n`);
+  if (btf.kind(attachBtfId) !== BTF_KIND_FUNC) refuse(v, EINVAL, `attach_btf_id ${attachBtfId} is not a function\n`);
   if (type === BPF_PROG_TYPE_EXT) checkExtensionMatches(v, { btf, funcId: attachBtfId });
   const protoId = btf.sizeOrType(attachBtfId);
   if (btf.kind(protoId) !== BTF_KIND_FUNC_PROTO) reject(EINVAL);
@@ -118,7 +114,7 @@ function attachToFunction(
   let addr = 0n;
   if (target === undefined) {
     addr = v.env.kernelSymbol(name);
-    if (addr === 0n) refuse(v, `The address of function ${name} cannot be found\n`, ENOENT);
+    if (addr === 0n) refuse(v, ENOENT, `The address of function ${name} cannot be found\n`);
   }
   settle(v, { prog: target, btfId: attachBtfId, name, protoId, btf, subprog, addr }, { typed: !conservative });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { BTF_FUNC_GLOBAL, BTF_FUNC_STATIC, BTF_KIND_FUNC, type Btf } from '@tsbpf/btf';
 import { E2BIG, EBADF, EINVAL } from '@tsbpf/uapi';
+import { refuse } from '../refuse.ts';
 import { reject } from '../reject.ts';
 import type { Verification } from '../verification.ts';
 
@@ -36,11 +37,6 @@ function countOf(records: Records | undefined): number {
   return records.recSize === 0 ? 1 : Math.floor(records.bytes.length / records.recSize);
 }
 
-function refuse(v: Verification, message: string, errno: number = EINVAL): never {
-  v.log.write(message);
-  reject(errno);
-}
-
 function badRecordSize(size: number, min: number): boolean {
   return size < min || size > MAX_RECORD_SIZE || size % 4 !== 0;
 }
@@ -59,25 +55,27 @@ function wordsOf(records: Records): (index: number, word: number) => number {
 
 function readFuncInfo(v: Verification, btf: Btf, records: Records, count: number): void {
   if (count !== v.subprogs.length) {
-    refuse(v, "number of funcs in func_info doesn't match number of subprogs\n");
+    refuse(v, EINVAL, "number of funcs in func_info doesn't match number of subprogs\n");
   }
-  if (badRecordSize(records.recSize, FUNC_INFO_SIZE)) refuse(v, `invalid func info rec size ${records.recSize}\n`);
+  if (badRecordSize(records.recSize, FUNC_INFO_SIZE))
+    refuse(v, EINVAL, `invalid func info rec size ${records.recSize}\n`);
 
   const word = wordsOf(records);
   let previous = 0;
   for (let i = 0; i < count; i++) {
-    if (tailSet(records, i, FUNC_INFO_SIZE)) refuse(v, 'nonzero tailing record in func info', E2BIG);
+    if (tailSet(records, i, FUNC_INFO_SIZE)) refuse(v, E2BIG, 'nonzero tailing record in func info');
     const insnOff = word(i, 0);
     const typeId = word(i, 1);
-    if (i === 0 && insnOff !== 0) refuse(v, `nonzero insn_off ${insnOff} for the first func info record`);
+    if (i === 0 && insnOff !== 0) refuse(v, EINVAL, `nonzero insn_off ${insnOff} for the first func info record`);
     if (i > 0 && insnOff <= previous) {
-      refuse(v, `same or smaller insn offset (${insnOff}) than previous func info record (${previous})`);
+      refuse(v, EINVAL, `same or smaller insn offset (${insnOff}) than previous func info record (${previous})`);
     }
     const subprog = v.subprogs[i];
     if (subprog.start !== insnOff) {
-      refuse(v, "func_info BTF section doesn't match subprog layout in BPF program\n");
+      refuse(v, EINVAL, "func_info BTF section doesn't match subprog layout in BPF program\n");
     }
-    if (!btf.has(typeId) || btf.kind(typeId) !== BTF_KIND_FUNC) refuse(v, `invalid type id ${typeId | 0} in func info`);
+    if (!btf.has(typeId) || btf.kind(typeId) !== BTF_KIND_FUNC)
+      refuse(v, EINVAL, `invalid type id ${typeId | 0} in func info`);
 
     const linkage = btf.funcLinkage(typeId);
     subprog.typeId = typeId;
@@ -96,28 +94,32 @@ function readLineInfo(v: Verification, btf: Btf, records: Records, count: number
   let previous = 0;
   let nextSubprog = 0;
   for (let i = 0; i < count; i++) {
-    if (tailSet(records, i, LINE_INFO_SIZE)) refuse(v, 'nonzero tailing record in line_info', E2BIG);
+    if (tailSet(records, i, LINE_INFO_SIZE)) refuse(v, E2BIG, 'nonzero tailing record in line_info');
     const insnIdx = word(i, 0);
     const fileNameOff = word(i, 1);
     const lineOff = word(i, 2);
     const lineCol = word(i, 3);
     if ((i > 0 && insnIdx <= previous) || insnIdx >= v.insns.length) {
-      refuse(v, `Invalid line_info[${i}].insn_off:${insnIdx} (prev_offset:${previous} prog->len:${v.insns.length})\n`);
+      refuse(
+        v,
+        EINVAL,
+        `Invalid line_info[${i}].insn_off:${insnIdx} (prev_offset:${previous} prog->len:${v.insns.length})\n`,
+      );
     }
-    if (v.insns[insnIdx].code === 0) refuse(v, `Invalid insn code at line_info[${i}].insn_off\n`);
+    if (v.insns[insnIdx].code === 0) refuse(v, EINVAL, `Invalid insn code at line_info[${i}].insn_off\n`);
     if (lineOff >= btf.strLen || fileNameOff >= btf.strLen) {
-      refuse(v, `Invalid line_info[${i}].line_off or .file_name_off\n`);
+      refuse(v, EINVAL, `Invalid line_info[${i}].line_off or .file_name_off\n`);
     }
     if (nextSubprog < subprogs.length) {
       const { start } = subprogs[nextSubprog];
       if (insnIdx === start) subprogs[nextSubprog++].lineInfoIdx = i;
-      else if (start < insnIdx) refuse(v, `missing bpf_line_info for func#${nextSubprog}\n`);
+      else if (start < insnIdx) refuse(v, EINVAL, `missing bpf_line_info for func#${nextSubprog}\n`);
     }
     v.lineInfo.push({ insnIdx, fileNameOff, lineOff, lineCol });
     previous = insnIdx;
   }
   if (nextSubprog < subprogs.length) {
     const missing = subprogs.length - nextSubprog;
-    refuse(v, `missing bpf_line_info for ${missing} funcs starting from func#${nextSubprog}\n`);
+    refuse(v, EINVAL, `missing bpf_line_info for ${missing} funcs starting from func#${nextSubprog}\n`);
   }
 }

@@ -2,7 +2,7 @@
 import { BPF_CALL, BPF_EXIT, BPF_JA, BPF_JMP, BPF_JMP32, EINVAL, InternalError } from '@tsbpf/uapi';
 import { insnClass, insnOp } from '@tsbpf/insn';
 import { logSourceLine } from '../log/source-line.ts';
-import { reject } from '../reject.ts';
+import { refuse } from '../refuse.ts';
 import type { Verification } from '../verification.ts';
 import { isSubprogCall } from './subprogs.ts';
 
@@ -46,8 +46,7 @@ export function checkCfg(v: Verification): void {
     if (seen !== LEFT && !(loopAllowed && v.allowPtrLeaks)) {
       logSourceLine(v, from, `${from}: `);
       logSourceLine(v, to, `${to}: `);
-      v.log.write(`back-edge from insn ${from} to ${to}\n`);
-      reject(EINVAL);
+      refuse(v, EINVAL, `back-edge from insn ${from} to ${to}\n`);
     }
     return false;
   };
@@ -92,7 +91,6 @@ export function checkCfg(v: Verification): void {
 
   const unreachable = state.indexOf(UNSEEN);
   if (unreachable >= 0) {
-    v.log.write(`unreachable insn ${unreachable}\n`);
-    reject(EINVAL);
+    refuse(v, EINVAL, `unreachable insn ${unreachable}\n`);
   }
 }

@@ -11,7 +11,7 @@ import {
   EINVAL,
 } from '@tsbpf/uapi';
 import type { MapFacts } from '@tsbpf/core';
-import { reject } from '../reject.ts';
+import { refuse } from '../refuse.ts';
 import type { Verification } from '../verification.ts';
 
 /** Types that may run in any context, even inside the map code's own locks. */
@@ -26,11 +26,6 @@ function allocatesAtRunTime(map: MapFacts): boolean {
   return map.def.hashed === true && (map.flags & BPF_F_NO_PREALLOC) !== 0;
 }
 
-function refuse(v: Verification, message: string): never {
-  v.log.write(message);
-  reject(EINVAL);
-}
-
 /**
  * Whether a program of this type may refer to a map at all.
  * @errno EINVAL
@@ -39,16 +34,16 @@ function refuse(v: Verification, message: string): never {
 export function checkMapForProg(v: Verification, map: MapFacts): void {
   const { type } = v.prog;
   if (type === BPF_PROG_TYPE_PERF_EVENT) {
-    if (allocatesAtRunTime(map)) refuse(v, 'perf_event programs can only use preallocated hash map\n');
+    if (allocatesAtRunTime(map)) refuse(v, EINVAL, 'perf_event programs can only use preallocated hash map\n');
     if (map.innerMap !== undefined && allocatesAtRunTime(map.innerMap)) {
-      refuse(v, 'perf_event programs can only use preallocated inner hash map\n');
+      refuse(v, EINVAL, 'perf_event programs can only use preallocated inner hash map\n');
     }
   }
   if ((ANY_CONTEXT_TYPES.includes(type) || type === BPF_PROG_TYPE_SOCKET_FILTER) && map.spinLockOff >= 0) {
-    refuse(v, 'tracing progs cannot use bpf_spin_lock yet\n');
+    refuse(v, EINVAL, 'tracing progs cannot use bpf_spin_lock yet\n');
   }
   if (v.prog.devBound && map.type !== BPF_MAP_TYPE_PERF_EVENT_ARRAY) {
-    refuse(v, 'offload device mismatch between prog and map\n');
+    refuse(v, EINVAL, 'offload device mismatch between prog and map\n');
   }
-  if (map.type === BPF_MAP_TYPE_STRUCT_OPS) refuse(v, 'bpf_struct_ops map cannot be used in prog\n');
+  if (map.type === BPF_MAP_TYPE_STRUCT_OPS) refuse(v, EINVAL, 'bpf_struct_ops map cannot be used in prog\n');
 }

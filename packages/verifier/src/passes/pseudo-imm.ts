@@ -14,6 +14,7 @@ import {
 } from '@tsbpf/uapi';
 import { type Insn, insnClass, insnMode, isLdImm64, opcodeInTable } from '@tsbpf/insn';
 import type { MapFacts } from '@tsbpf/core';
+import { refuse } from '../refuse.ts';
 import { reject } from '../reject.ts';
 import type { Verification } from '../verification.ts';
 import { checkMapForProg } from './map-compat.ts';
@@ -43,38 +44,33 @@ export function resolvePseudoImmediates(v: Verification): void {
       if (insn.src !== 0) resolveMap(v, i);
       i++;
     } else if (!opcodeInTable(insn.code, v.env.version)) {
-      refuse(v, `unknown opcode ${insn.code.toString(16).padStart(2, '0')}\n`);
+      refuse(v, EINVAL, `unknown opcode ${insn.code.toString(16).padStart(2, '0')}\n`);
     }
   }
-}
-
-function refuse(v: Verification, message: string, errno: number = EINVAL): never {
-  v.log.write(message);
-  reject(errno);
 }
 
 function checkReservedFields(v: Verification, insn: Insn): void {
   const cls = insnClass(insn);
   const mode = insnMode(insn);
-  if (cls === BPF_LDX && (mode !== BPF_MEM || insn.imm !== 0)) refuse(v, 'BPF_LDX uses reserved fields\n');
+  if (cls === BPF_LDX && (mode !== BPF_MEM || insn.imm !== 0)) refuse(v, EINVAL, 'BPF_LDX uses reserved fields\n');
   if (cls === BPF_STX && ((mode !== BPF_MEM && mode !== BPF_XADD) || insn.imm !== 0)) {
-    refuse(v, 'BPF_STX uses reserved fields\n');
+    refuse(v, EINVAL, 'BPF_STX uses reserved fields\n');
   }
 }
 
 function checkWideImmediate(v: Verification, first: Insn, second: Insn | undefined): void {
   if (second === undefined || second.code !== 0 || second.dst !== 0 || second.src !== 0 || second.off !== 0) {
-    refuse(v, 'invalid bpf_ld_imm64 insn\n');
+    refuse(v, EINVAL, 'invalid bpf_ld_imm64 insn\n');
   }
   const known =
     first.src === 0 || first.src === BPF_PSEUDO_MAP_VALUE || (first.src === BPF_PSEUDO_MAP_FD && second.imm === 0);
-  if (!known) refuse(v, 'unrecognized bpf_ld_imm64 insn\n');
+  if (!known) refuse(v, EINVAL, 'unrecognized bpf_ld_imm64 insn\n');
 }
 
 function resolveMap(v: Verification, idx: number): void {
   const insn = v.insns[idx];
   const map = v.env.mapByFd(insn.imm);
-  if (typeof map === 'number') refuse(v, `fd ${insn.imm} is not pointing to valid bpf_map\n`, -map);
+  if (typeof map === 'number') refuse(v, -map, `fd ${insn.imm} is not pointing to valid bpf_map\n`);
   checkMapForProg(v, map);
 
   const facts = v.insnFacts[idx];
@@ -91,11 +87,11 @@ function resolveMap(v: Verification, idx: number): void {
 }
 
 function valueAddress(v: Verification, map: MapFacts, off: number): bigint {
-  if (off >= MAX_VALUE_OFF) refuse(v, `direct value offset of ${off} is not allowed\n`);
-  if (map.def.directValue === undefined) refuse(v, 'no direct value access support for this map type\n');
+  if (off >= MAX_VALUE_OFF) refuse(v, EINVAL, `direct value offset of ${off} is not allowed\n`);
+  if (map.def.directValue === undefined) refuse(v, EINVAL, 'no direct value access support for this map type\n');
   const addr = map.def.directValue(map, off);
   if (typeof addr === 'bigint') return addr;
-  return refuse(v, `invalid access to map value pointer, value_size=${map.valueSize} off=${off}\n`, -addr);
+  return refuse(v, -addr, `invalid access to map value pointer, value_size=${map.valueSize} off=${off}\n`);
 }
 
 function useMap(v: Verification, map: MapFacts): void {
@@ -106,7 +102,7 @@ function useMap(v: Verification, map: MapFacts): void {
   const kind = [BPF_MAP_TYPE_CGROUP_STORAGE, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE].indexOf(map.type);
   if (kind < 0) return;
   if (map.ownedByProg === true || v.cgroupStorage[kind] !== undefined) {
-    refuse(v, 'only one cgroup storage of each type is allowed\n', EBUSY);
+    refuse(v, EBUSY, 'only one cgroup storage of each type is allowed\n');
   }
   v.cgroupStorage[kind] = map;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { E2BIG, EACCES, MAX_BPF_STACK } from '@tsbpf/uapi';
-import { reject } from '../reject.ts';
+import { refuse } from '../refuse.ts';
 import { subprogAt, type Verification } from '../verification.ts';
 import { isSubprogCall } from './subprogs.ts';
 
@@ -32,13 +32,11 @@ export function checkStackDepth(v: Verification): void {
     if (passed.has(key)) return;
     const depth = callerDepth + roundedDepth(v.subprogs[subprog].stackDepth);
     if (depth > MAX_BPF_STACK) {
-      v.log.write(`combined stack size of ${frame + 1} calls is ${depth}. Too large\n`);
-      reject(EACCES);
+      refuse(v, EACCES, `combined stack size of ${frame + 1} calls is ${depth}. Too large\n`);
     }
     for (const callee of callees[subprog]) {
       if (frame + 1 >= MAX_CALL_FRAMES) {
-        v.log.write(`the call stack of ${frame + 1} frames is too deep !\n`);
-        reject(E2BIG);
+        refuse(v, E2BIG, `the call stack of ${frame + 1} frames is too deep !\n`);
       }
       walk(callee, frame + 1, depth);
     }

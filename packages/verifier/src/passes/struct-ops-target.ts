@@ -2,7 +2,7 @@
 import { BTF_KIND_FUNC_PROTO, BTF_KIND_PTR, type Btf } from '@tsbpf/btf';
 import { EINVAL, ENOTSUPP } from '@tsbpf/uapi';
 import { isStructKind } from '../btf/kind-names.ts';
-import { reject } from '../reject.ts';
+import { refuse } from '../refuse.ts';
 import type { Verification } from '../verification.ts';
 
 /** The prototype that a member which is a pointer to functions points to; undefined for any other member. */
@@ -22,25 +22,21 @@ function funcPtrProto(btf: Btf, memberTypeId: number): number | undefined {
 export function findStructOpsMember(v: Verification): void {
   const { attachBtfId: structId, expectedAttachType: index } = v.prog;
   const btf = v.env.vmlinux;
-  const refuse = (message: string, errno: number): never => {
-    v.log.write(message);
-    reject(errno);
-  };
   const known = btf !== undefined && structId !== 0 && btf.has(structId) && isStructKind(btf, structId);
   const structName = known ? btf.name(structId) : '';
   const row = structName === '' ? undefined : v.env.structOps?.(structName);
-  if (!known || row === undefined) return refuse(`attach_btf_id ${structId} is not a supported struct\n`, ENOTSUPP);
+  if (!known || row === undefined) return refuse(v, ENOTSUPP, `attach_btf_id ${structId} is not a supported struct\n`);
 
   if (index >= btf.vlen(structId)) {
-    return refuse(`attach to invalid member idx ${index} of struct ${structName}\n`, EINVAL);
+    return refuse(v, EINVAL, `attach to invalid member idx ${index} of struct ${structName}\n`);
   }
   const member = btf.members(structId)[index];
   const protoId = funcPtrProto(btf, member.typeId);
   if (protoId === undefined) {
-    return refuse(`attach to invalid member ${member.name}(@idx ${index}) of struct ${structName}\n`, EINVAL);
+    return refuse(v, EINVAL, `attach to invalid member ${member.name}(@idx ${index}) of struct ${structName}\n`);
   }
   if (row.unsupported.includes(member.name)) {
-    return refuse(`attach to unsupported member ${member.name} of struct ${structName}\n`, ENOTSUPP);
+    return refuse(v, ENOTSUPP, `attach to unsupported member ${member.name} of struct ${structName}\n`);
   }
   v.attach = { prog: undefined, btfId: structId, name: member.name, protoId: 0, btf, subprog: -1, addr: 0n };
   v.ctxEnv = { ...v.ctxEnv, attachFuncProto: { btf, typeId: protoId, name: member.name } };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { BPF_CALL, BPF_EXIT, BPF_JA, BPF_JMP, BPF_PSEUDO_CALL, E2BIG, EINVAL, EPERM } from '@tsbpf/uapi';
 import { type Insn, jumpTarget } from '@tsbpf/insn';
-import { reject } from '../reject.ts';
+import { refuse } from '../refuse.ts';
 import type { SubprogFacts, Verification } from '../verification.ts';
 
 /** Functions of one program, main included. */
@@ -33,11 +33,6 @@ function newSubprog(start: number): SubprogFacts {
   };
 }
 
-function refuse(v: Verification, message: string, errno: number): never {
-  v.log.write(message);
-  reject(errno);
-}
-
 /** Whether an instruction calls a function of the same program. */
 export function isSubprogCall(insn: Insn): boolean {
   return insn.code === (BPF_JMP | BPF_CALL) && insn.src === BPF_PSEUDO_CALL;
@@ -49,13 +44,13 @@ function collectStarts(v: Verification): number[] {
     const insn = v.insns[i];
     if (!isSubprogCall(insn)) continue;
     if (!v.allowPtrLeaks) {
-      refuse(v, 'function calls to other bpf functions are allowed for root only\n', EPERM);
+      refuse(v, EPERM, 'function calls to other bpf functions are allowed for root only\n');
     }
     // The kernel adds 32-bit integers.
     const target = (i + insn.imm + 1) | 0;
-    if (target < 0 || target >= v.insns.length) refuse(v, 'call to invalid destination\n', EINVAL);
+    if (target < 0 || target >= v.insns.length) refuse(v, EINVAL, 'call to invalid destination\n');
     if (starts.has(target)) continue;
-    if (starts.size >= MAX_SUBPROGS) refuse(v, 'too many subprograms\n', E2BIG);
+    if (starts.size >= MAX_SUBPROGS) refuse(v, E2BIG, 'too many subprograms\n');
     starts.add(target);
   }
   return [...starts].sort((a, b) => a - b);
@@ -68,11 +63,11 @@ function checkBoundaries(v: Verification, starts: readonly number[]): void {
     const insn = v.insns[i];
     const target = jumpTarget(insn, i);
     if (target !== undefined && (target < starts[current] || target >= end)) {
-      refuse(v, `jump out of range from insn ${i} to ${target}\n`, EINVAL);
+      refuse(v, EINVAL, `jump out of range from insn ${i} to ${target}\n`);
     }
     if (i !== end - 1) continue;
     if (insn.code !== (BPF_JMP | BPF_EXIT) && insn.code !== (BPF_JMP | BPF_JA)) {
-      refuse(v, 'last insn is not an exit or jmp\n', EINVAL);
+      refuse(v, EINVAL, 'last insn is not an exit or jmp\n');
     }
     current++;
     end = starts[current + 1] ?? v.insns.length;
