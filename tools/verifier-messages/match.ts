@@ -58,14 +58,23 @@ function sampleOf(row: MessageRow): string {
   return literalPieces(row.format).join(VALUE).replace(/\n$/, '');
 }
 
-/** Whether a text says all of a message. It may hold a short constant where Linux has a value. */
+/** Pieces without the newline at the end. */
+function withoutNewline(pieces: readonly string[]): string[] {
+  return [...pieces.slice(0, -1), (pieces.at(-1) ?? '').replace(/\n$/, '')];
+}
+
+/** Whether a text says all of a message. */
 function saysAll(text: SourceText, row: MessageRow): boolean {
+  if (letters(text.pieces) !== letters(literalPieces(row.format))) return false;
+  return new RegExp(`^${patternOf(withoutNewline(text.pieces))}$`).test(sampleOf(row));
+}
+
+/** Whether a text says all of a message with a short constant where Linux has a value. */
+function saysAllFilled(text: SourceText, row: MessageRow): boolean {
   const more = letters(text.pieces) - letters(literalPieces(row.format));
-  if (more < 0 || more > MIN_LETTERS) return false;
-  const pieces = [...text.pieces.slice(0, -1), (text.pieces.at(-1) ?? '').replace(/\n$/, '')];
-  if (more === 0) return new RegExp(`^${patternOf(pieces)}$`).test(sampleOf(row));
-  const rowPattern = patternOf(literalPieces(row.format.replace(/\n$/, '')));
-  return new RegExp(`^${rowPattern}$`).test(pieces.join(VALUE));
+  if (more <= 0 || more > MIN_LETTERS) return false;
+  const pattern = patternOf(withoutNewline(literalPieces(row.format)));
+  return new RegExp(`^${pattern}$`).test(withoutNewline(text.pieces).join(VALUE));
 }
 
 /** Whether a text says the greater part of a message, in one stretch. */
@@ -75,25 +84,20 @@ function saysMost(text: SourceText, row: MessageRow): boolean {
   return said >= size * PART && said <= size && new RegExp(patternOf(text.pieces).trim()).test(sampleOf(row));
 }
 
-/** The texts of each message: those that say all of it, or else those that say most of it and are no other message. */
+/** The texts of each message: those that say all of it, or else the nearest ones that are no other message. */
 export function assignTexts(rows: readonly MessageRow[], texts: readonly SourceText[]): Map<string, SourceText[]> {
-  const candidates = texts.filter((text) => letters(text.pieces) >= MIN_LETTERS);
   const found = new Map<string, SourceText[]>();
-  for (const row of rows) {
-    if (isTellable(row))
+  let free = texts.filter((text) => letters(text.pieces) >= MIN_LETTERS);
+  for (const says of [saysAll, saysAllFilled, saysMost]) {
+    for (const row of rows) {
+      if (!isTellable(row) || (found.get(row.format)?.length ?? 0) > 0) continue;
       found.set(
         row.format,
-        candidates.filter((text) => saysAll(text, row)),
+        free.filter((text) => says(text, row)),
       );
-  }
-  const claimed = new Set([...found.values()].flat());
-  const free = candidates.filter((text) => !claimed.has(text));
-  for (const row of rows) {
-    if (found.get(row.format)?.length === 0)
-      found.set(
-        row.format,
-        free.filter((text) => saysMost(text, row)),
-      );
+    }
+    const claimed = new Set([...found.values()].flat());
+    free = free.filter((text) => !claimed.has(text));
   }
   return found;
 }
