@@ -28,6 +28,14 @@ import {
 const KEY_SIZE = 4;
 const CREATE_FLAGS = BPF_F_NUMA_NODE | BPF_F_MMAPABLE | ACCESS_MASK;
 
+/** What an array starts from. */
+export interface ArrayInit extends MapInit {
+  readonly dataOff: number;
+  readonly stride: number;
+  readonly cpuStride: number;
+  readonly unprivArray: boolean;
+}
+
 /** An array in kernel memory: element `i` lies at `dataOff + i * stride`, right behind `struct bpf_array`. */
 export class ArrayMap extends MapObject {
   readonly dataOff: number;
@@ -39,7 +47,7 @@ export class ArrayMap extends MapObject {
   readonly unprivArray: boolean;
   readonly indexMask: number;
 
-  constructor(init: MapInit & { dataOff: number; stride: number; cpuStride: number; unprivArray: boolean }) {
+  constructor(init: ArrayInit) {
     super(init);
     this.dataOff = init.dataOff;
     this.stride = init.stride;
@@ -77,13 +85,13 @@ export interface ArrayShape {
   readonly percpu?: boolean;
 }
 
-/** Charges for and allocates an array. */
-export function allocArray(
+/** Charges for and allocates an array. `make` builds the object, where a type keeps more than {@link ArrayMap} does. */
+export function allocArray<M extends ArrayMap = ArrayMap>(
   params: MapParams,
   kernel: KernelServices,
-  def: MapTypeDef<ArrayMap>,
-  shape: ArrayShape = {},
-): ArrayMap | Errno {
+  def: MapTypeDef<M>,
+  shape: ArrayShape & { make?: (init: ArrayInit) => M | undefined } = {},
+): M | Errno {
   const { cpus } = kernel.env;
   const unprivArray = !kernel.env.capable(CAP_SYS_ADMIN);
   const slots = unprivArray ? roundUpPow2(params.maxEntries) : params.maxEntries;
@@ -108,7 +116,8 @@ export function allocArray(
     });
     if (regionOff === 0) return undefined;
     const dataOff = regionOff + lead;
-    return new ArrayMap({
+    const make = shape.make ?? ((init: ArrayInit) => new ArrayMap(init) as M);
+    const map = make({
       def,
       kernel,
       params,
@@ -121,6 +130,8 @@ export function allocArray(
       cpuStride: shape.percpu === true ? valueStride : 0,
       unprivArray,
     });
+    if (map === undefined) kernel.mem.free(regionOff);
+    return map;
   });
 }
 

@@ -8,7 +8,11 @@ import { arrayValueOff } from '../object/layout.ts';
 import { roundUp8, roundUpPow2 } from '../object/sizes.ts';
 
 const [RET, MAP, INDEX] = [0, 1, 2];
-const NO_CALLEES: ReadonlyMap<number, MapOpName> = new Map();
+
+interface Lookup {
+  insns: Insn[];
+  callees: ReadonlyMap<number, MapOpName>;
+}
 
 /** What an unprivileged array adds to the facts. */
 interface MaskedIndex {
@@ -36,20 +40,14 @@ function elementLookup(map: MapFacts, types: KernelTypes, follow: readonly Insn[
 }
 
 /** Bounds check and address of the element. */
-export function genArrayLookup(
-  map: MapFacts,
-  types: KernelTypes,
-): ReturnType<NonNullable<MapFacts['def']['genLookup']>> {
-  return { insns: elementLookup(map, types, []), callees: NO_CALLEES };
+export function genArrayLookup(map: MapFacts, types: KernelTypes): Lookup {
+  return { insns: elementLookup(map, types, []), callees: new Map() };
 }
 
 /** The same, then the pointer in the element. */
-export function genArrayOfMapsLookup(
-  map: MapFacts,
-  types: KernelTypes,
-): ReturnType<NonNullable<MapFacts['def']['genLookup']>> {
+export function genArrayOfMapsLookup(map: MapFacts, types: KernelTypes): Lookup {
   return {
     insns: elementLookup(map, types, [ldxMem(BPF_DW, RET, RET, 0), jmpImm(BPF_JEQ, RET, 0, 1)]),
-    callees: NO_CALLEES,
+    callees: new Map(),
   };
 }

@@ -55,6 +55,7 @@ export function linkElem(map: HtabMap, elem: number, keyIndex: number, hash: num
 
 /** Returns an unlinked element to where it came from. */
 export function freeElem(map: HtabMap, elem: number): void {
+  map.onFree?.(elem);
   if (map.lru !== undefined) map.lru.giveBack(elem);
   else if (map.preallocated !== undefined) map.preallocated.give(elem);
   else {

@@ -58,6 +58,8 @@ export class HtabMap extends MapObject {
   readonly preallocated: PreallocatedElems | undefined;
   readonly pool: ElemPool | undefined;
   readonly lru: Lru | undefined;
+  /** Called with an element that is about to be freed, for types whose values hold references. */
+  onFree: ((elem: number) => void) | undefined = undefined;
   readonly #elemsOff: number;
   readonly #stateOff: number;
   readonly #paddedKey: boolean;

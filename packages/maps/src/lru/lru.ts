@@ -2,6 +2,7 @@
 // Least recently used elements, with lists common to all CPUs or of each CPU. @see kernel/bpf/bpf_lru_list.c
 import type { KernelServices } from '@tsbpf/core';
 import type { HtabElemLayout } from '../object/layout.ts';
+import { mapRule } from '../object/rules.ts';
 import { AGING_STATE_SIZE, AgingLists } from './aging-lists.ts';
 import { LOCAL_STATE_SIZE, LocalLists } from './local-lists.ts';
 import { addFirst, isEmpty, nextOf } from './links.ts';
@@ -37,6 +38,8 @@ export class Lru {
   readonly #kernel: KernelServices;
   readonly #t: LruTable;
   readonly #perCpu: boolean;
+  /** How many free nodes a CPU takes over at once. */
+  #refillTarget = LOCAL_TARGET;
   /** One, or one for each CPU. */
   readonly #aging: readonly AgingLists[];
   readonly #local: readonly LocalLists[];
@@ -63,6 +66,9 @@ export class Lru {
     for (const lists of this.#aging) lists.init();
     this.#local.forEach((lists, cpu) => lists.init(cpu));
     const share = count / this.#aging.length;
+    if (!mapRule(this.#kernel.version, 'lru-free-target')) {
+      this.#refillTarget = Math.min(LOCAL_TARGET, Math.max(1, Math.floor(count / this.#kernel.env.cpus / 2)));
+    }
     for (let i = 0; i < count; i++) {
       const node = nodeOf(this.#t, elemsOff + i * elemStride);
       const owner = Math.floor(i / share);
@@ -140,8 +146,8 @@ export class Lru {
     mine.flushPending((node) => lists.moveIn(node, refOf(this.#t, node) ? ACTIVE : INACTIVE));
     lists.rotate();
     const target = { head: mine.freeHead, type: LOCAL_FREE };
-    const taken = lists.takeFree(LOCAL_TARGET, target);
-    if (taken < LOCAL_TARGET) lists.shrink(LOCAL_TARGET - taken, target);
+    const taken = lists.takeFree(this.#refillTarget, target);
+    if (taken < this.#refillTarget) lists.shrink(this.#refillTarget - taken, target);
   }
 
   #agingOf(index: number): AgingLists {
