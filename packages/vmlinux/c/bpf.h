@@ -109,7 +109,7 @@ struct bpf_sock_ops_kern {
 	u32 is_fullsock;
 	u64 temp;
 };
-struct bpf_cgroup_dev_ctx_kern {
+struct bpf_cgroup_dev_ctx {
 	u32 access_type;
 	u32 major;
 	u32 minor;

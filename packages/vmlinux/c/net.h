@@ -342,6 +342,7 @@ struct sock {
 	unsigned long sk_pacing_rate;
 	unsigned long sk_max_pacing_rate;
 	gfp_t sk_allocation;
+	__u32 sk_txhash;
 	u8 sk_padding : 1;
 	u8 sk_kern_sock : 1;
 	u8 sk_no_check_tx : 1;
