@@ -1,2 +1,2 @@
 // SPDX-License-Identifier: MIT
-export {};
+export { structOpsProgTypes, tcpCongestionOpsRules, type StructOpsRules } from './rows.ts';

@@ -24,6 +24,7 @@ const recording = (log: unknown[][]): MapOps => ({
   push: (_map, value, flags) => (log.push(['push', value, flags]), 0),
   pop: (_map, value) => (log.push(['pop', value]), 0),
   peek: (_map, value) => (log.push(['peek', value]), 0),
+  free: () => undefined,
 });
 
 describe('map element helpers', () => {
