@@ -69,5 +69,6 @@ export type { Memlock, HelperOverrides, IdSpace, KernelServices } from './servic
 export { type Registries, EMPTY_REGISTRIES, mergeRegistries } from './registries.ts';
 export { defineHelper, withDeclaredGaps } from './define-helper.ts';
 export { helperChooser } from './helper-choice.ts';
+export { helperSymbol } from './helper-symbol.ts';
 export { HELPER_PROTOS, type HelperVariant } from './generated/helper-protos.ts';
 export { PROG_TYPE_HELPERS } from './generated/prog-helpers.ts';

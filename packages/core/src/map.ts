@@ -45,6 +45,8 @@ export interface MapFacts {
   readonly innerMap: MapFacts | undefined;
   /** Cgroup storage: another loaded program uses it already, and it serves one only. */
   readonly ownedByProg?: boolean;
+  /** An array made without CAP_SYS_ADMIN: programs mask their index. @see struct bpf_map, unpriv_array */
+  readonly unprivArray?: boolean;
   readonly def: MapTypeFacts;
 }
 

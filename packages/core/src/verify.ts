@@ -50,6 +50,8 @@ export interface VerifierEnv {
   /** What a rewritten call's `imm` is relative to, and the address of a kernel function (0n where there is none). */
   readonly callBase: bigint;
   kernelSymbol(name: string): bigint;
+  /** Little-endian bytes (at most 8) at an address that a map's `directValue` gave: values of frozen maps are constants. */
+  readonly readMemory?: (addr: bigint, lenBytes: number) => bigint;
   /** Programs run compiled: calls may be specialised (both engines count as JITs). */
   readonly jit: boolean;
   /** The machine can access unaligned memory. x86-64 can. */

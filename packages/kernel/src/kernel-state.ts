@@ -3,6 +3,7 @@
 import { Btf } from '@tsbpf/btf';
 import {
   createKernelTypes,
+  helperSymbol,
   type BpfMap,
   type BpfProg,
   type CgroupHooks,
@@ -110,7 +111,10 @@ export class KernelState implements KernelServices {
     this.mapTypes = new Map(parts.registries.mapTypes.map((row) => [row.type, row]));
     this.helpers = new Map(parts.registries.helpers.map((row) => [row.variant, row]));
     this.ptrClasses = new Map(parts.registries.ptrClasses.map((row) => [row.regType, row]));
-    for (const row of parts.registries.helpers) this.text.define(row.variant);
+    for (const row of parts.registries.helpers) this.text.define(helperSymbol(row.variant));
+    for (const row of parts.registries.mapTypes) {
+      for (const symbol of Object.values(row.opSymbols ?? {})) this.text.define(symbol);
+    }
     this.checkpointables.push(
       { checkpointName: 'memory', save: () => this.mem.save(), restore: (saved) => this.mem.restore(saved as never) },
       this.env,

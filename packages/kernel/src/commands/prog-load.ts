@@ -32,6 +32,8 @@ const MAX_INSNS = 1_000_000;
 /** Bytes of the licence that count. */
 const LICENSE_LEN = 127;
 const MAX_LOG = 0xffffffff >>> 2;
+const FUNC_INFO_SIZE = 8;
+const LINE_INFO_SIZE = 16;
 const BTF_MAX_TYPE = 0x000fffff;
 const GPL = new Set(['GPL', 'GPL v2', 'GPL and additional rights', 'Dual BSD/GPL', 'Dual MIT/GPL', 'Dual MPL/GPL']);
 
@@ -98,6 +100,7 @@ export const progLoad: Command<5> = (k, attr) => {
   writeLog(attr.log_buf, result.log, log);
   if (result.errno < 0 || result.verified === undefined) {
     attr.diagnostic = result.diagnostic;
+    if (result.errno === -E2BIG) reportRecordSize(attr);
     return result.errno;
   }
   const prog = createProg(k, {
@@ -115,6 +118,12 @@ export const progLoad: Command<5> = (k, attr) => {
   if (fd < 0) prog.put();
   return fd;
 };
+
+/** Tells a user of longer records than the kernel knows which size it knows. @see bpf_check_uarg_tail_zero */
+function reportRecordSize(attr: ProgLoadAttr): void {
+  if ((attr.func_info_rec_size ?? 0) > FUNC_INFO_SIZE) attr.func_info_rec_size = FUNC_INFO_SIZE;
+  else if ((attr.line_info_rec_size ?? 0) > LINE_INFO_SIZE) attr.line_info_rec_size = LINE_INFO_SIZE;
+}
 
 function progBtf(k: KernelState, attr: ProgLoadAttr) {
   const has = (attr.func_info?.length ?? 0) > 0 || (attr.line_info?.length ?? 0) > 0;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { BTF_KIND_FUNC } from '@tsbpf/btf';
 import { HELPER_PROTOS, type VerifierEnv } from '@tsbpf/core';
 import type { KernelState } from '../kernel-state.ts';
 
@@ -17,10 +18,17 @@ export function verifierEnv(k: KernelState): VerifierEnv {
     vmlinux: k.vmlinux.btf,
     types: k.types,
     callBase: k.text.callBase,
-    kernelSymbol: (name) => k.text.define(name).addr,
+    kernelSymbol: (name) => symbolAddr(k, name),
     jit: true,
     efficientUnaligned: true,
     now: () => k.env.ktimeNs(),
     structOps: (structName) => k.registries.structOps.find((row) => row.name === structName),
   };
+}
+
+/** Address of a kernel function: one that was defined, or that the kernel's BTF knows; 0n for any other name. */
+function symbolAddr(k: KernelState, name: string): bigint {
+  const known = k.text.byName(name);
+  if (known !== undefined) return known.addr;
+  return k.vmlinux.btf.findByName(name, BTF_KIND_FUNC) === undefined ? 0n : k.text.define(name).addr;
 }

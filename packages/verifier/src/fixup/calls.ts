@@ -6,7 +6,7 @@ import { refuse } from '../refuse.ts';
 import { helperFor, type InsnFacts, type Verification } from '../verification.ts';
 import { maskedPointerMath } from './alu-mask.ts';
 import { guardedDivision, isDivisionByReg } from './division.ts';
-import { helperSymbol } from './helper-symbol.ts';
+import { helperSymbol } from '@tsbpf/core';
 import { type Replacement, replaceInsns } from './rewrite.ts';
 
 /** The opcode a tail call gets. */
