@@ -36,12 +36,18 @@ import {
 import type { Constants } from './constants.ts';
 import type { Link } from './link.ts';
 
-/** Words of one decoded instruction: operation, destination, source, offset or target. */
-export const WORDS = 4;
+/** Words of one decoded instruction: one of operation (8 bits), destination (4) and source (20); an offset or target. */
+export const WORDS = 2;
+/** Registers that fit the field: those a program names, and its constants. */
+const MAX_SOURCE = 1 << 20;
 
-// Operations. Where there is one, the number is the opcode of the register form; the others fill gaps of the opcode
-// space, and those from 0x100 on are the rare ones (see ../run/rare.ts). The loop spells them as literals, because V8
-// makes a jump table of literals only.
+/** The first word of a decoded instruction. */
+export function pack(op: number, dst: number, src: number): number {
+  return op | (dst << 8) | (src << 12);
+}
+
+// Operations. Where there is one, the number is the opcode of the register form; the others fill the gaps of the opcode
+// space. The loop spells them as literals, because V8 makes a jump table of literals only.
 export const OP_STOP = 0x00;
 export const OP_JA = 0x05;
 export const OP_LDIMM64 = 0x18;
@@ -55,13 +61,13 @@ export const OP_CALL_WORDS = 0xe3;
 export const OP_CALL_LOCAL = 0xe4;
 export const OP_MAY_GOTO = 0xe6;
 export const OP_TAIL_CALL = 0xf5;
-/** Signed division and moves with sign extension, or'ed to the opcode. */
-export const RARE_SIGNED = 0x100;
-/** Loads through a BTF pointer, or'ed to the opcode. */
-export const RARE_PROBE = 0x200;
-/** Atomic operations other than a plain add, or'ed to the low byte of `imm`. */
-export const RARE_ATOMIC64 = 0x300;
-export const RARE_ATOMIC32 = 0x400;
+/** Class bits of loads through a BTF pointer, which have those of no instruction. */
+export const PROBE = 0x02;
+/** Atomic operations other than a plain add: behind these, the place in {@link ATOMIC_IMMS}. */
+export const OP_ATOMIC64 = 0x21;
+export const OP_ATOMIC32 = 0x41;
+/** What a BPF_ATOMIC may have in `imm`, besides plain addition. */
+export const ATOMIC_IMMS: readonly number[] = [0x01, 0x40, 0x41, 0x50, 0x51, 0xa0, 0xa1, 0xe1, 0xf1];
 
 const TAIL_CALL = BPF_JMP | 0xf0;
 const CALL_OPS = { sext: OP_CALL_SEXT, zext: OP_CALL_ZEXT, ptr: OP_CALL_PTR, words: OP_CALL_WORDS } as const;
@@ -110,10 +116,14 @@ export function decodeOne(
 ): void {
   const insn = insns[idx];
   const put = (op: number, dst: number, src: number, arg: number): void => {
-    words[at] = op;
-    words[at + 1] = dst;
-    words[at + 2] = src;
-    words[at + 3] = arg;
+    if (src >= MAX_SOURCE) {
+      throw new NotSupportedError('programs of more than a million different constants are not supported', {
+        errno: ENOSYS,
+        feature: 'constants',
+      });
+    }
+    words[at] = pack(op, dst, src);
+    words[at + 1] = arg;
   };
   const { code, dst, src, off, imm } = insn;
   const op = code & 0xf0;
@@ -125,7 +135,8 @@ export function decodeOne(
       if (op === BPF_NEG) return put(code, dst, dst, 0);
       const signed = off !== 0;
       if (op > BPF_END || (signed && !isSigned(insn))) throw unknown(insn, idx);
-      return put(code | BPF_X | (signed ? RARE_SIGNED : 0), dst, operand(), off);
+      // The opcode of the immediate form is free for the signed operation.
+      return put(signed ? code & ~BPF_X : code | BPF_X, dst, operand(), off);
     }
     case BPF_JMP:
     case BPF_JMP32: {
@@ -144,7 +155,7 @@ export function decodeOne(
     case BPF_LDX: {
       const mode = code & 0xe0;
       if (mode !== BPF_MEM && mode !== BPF_MEMSX) throw unknown(insn, idx);
-      return put(code | (target.probeMem(idx) ? RARE_PROBE : 0), dst, src, off);
+      return put(target.probeMem(idx) ? (code & 0xf8) | PROBE : code, dst, src, off);
     }
     case BPF_ST:
       if ((code & 0xe0) !== BPF_MEM) throw unknown(insn, idx);
@@ -190,10 +201,8 @@ function decodeStx(insn: Insn, idx: number, put: Put): void {
   if (imm === BPF_LOAD_ACQ) return put(BPF_LDX | BPF_MEM | size, dst, src, off);
   if (imm === BPF_STORE_REL) return put(BPF_STX | BPF_MEM | size, dst, src, off);
   const bytes = insnSize(insn);
-  if (bytes < 4 || !ATOMIC_IMMS.includes(imm)) throw unknown(insn, idx);
-  if (imm === 0) return put(code, dst, src, off);
-  put((bytes === 8 ? RARE_ATOMIC64 : RARE_ATOMIC32) | imm, dst, src, off);
+  if (bytes >= 4 && imm === 0) return put(code, dst, src, off);
+  const place = ATOMIC_IMMS.indexOf(imm);
+  if (bytes < 4 || place < 0) throw unknown(insn, idx);
+  put((bytes === 8 ? OP_ATOMIC64 : OP_ATOMIC32) + place, dst, src, off);
 }
-
-/** add, or, and, xor, each with and without fetch; xchg; cmpxchg. */
-const ATOMIC_IMMS: readonly number[] = [0x00, 0x01, 0x40, 0x41, 0x50, 0x51, 0xa0, 0xa1, 0xe1, 0xf1];

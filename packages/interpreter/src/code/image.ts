@@ -3,7 +3,7 @@
 import type { HelperFn } from '@tsbpf/core';
 import { BPF_REG_AX, MAX_BPF_STACK } from '@tsbpf/uapi';
 import { Constants } from './constants.ts';
-import { decodeOne, OP_EXIT, OP_STOP, WORDS, type DecodeTarget } from './decode.ts';
+import { decodeOne, OP_EXIT, OP_STOP, pack, WORDS, type DecodeTarget } from './decode.ts';
 import type { Link, LinkedCall, Source } from './link.ts';
 
 /** Registers of one run of one program: R0 to R10, AX, and behind them the program's constants. */
@@ -20,8 +20,8 @@ export interface Layout {
 }
 
 /**
- * A predecoded program. Each instruction takes {@link WORDS} words: operation, destination, source, and an offset or
- * target. Immediates are constants behind the registers, so that both forms of an operation are one case of the loop.
+ * A predecoded program. Each instruction takes {@link WORDS} words: operation, destination and source, and an offset
+ * or target. Immediates are constants behind the registers, so that both forms of an operation are one case of the loop.
  *
  * Two layouts: `fast` holds the instructions one after the other. `stepping` has a STOP before every instruction, and
  * jumps go to those, so that the loop returns after each.
@@ -125,23 +125,21 @@ export class Image {
     const taken: number[] = [];
     const takenBase = 2 * (count + 1) * WORDS;
     const words = new Int32Array(takenBase + count * WORDS);
+    const stop = (at: number, next: number, wasTaken: number): void => {
+      words[at] = pack(OP_STOP, wasTaken, 0);
+      words[at + 1] = next;
+    };
     for (let idx = 0; idx < count; idx++) {
-      words[2 * idx * WORDS] = OP_STOP;
-      words[2 * idx * WORDS + 1] = idx;
+      stop(2 * idx * WORDS, idx, 0);
       decodeOne(insns, idx, this.#target, words, (2 * idx + 1) * WORDS, (to, conditional) => {
         if (!conditional) return 2 * to * WORDS;
         return takenBase + (taken.push(to) - 1) * WORDS;
       });
     }
-    words[2 * count * WORDS] = OP_STOP;
-    words[2 * count * WORDS + 1] = count;
+    stop(2 * count * WORDS, count, 0);
     const exitPc = (2 * count + 1) * WORDS;
     words[exitPc] = OP_EXIT;
-    for (let i = 0; i < taken.length; i++) {
-      words[takenBase + i * WORDS] = OP_STOP;
-      words[takenBase + i * WORDS + 1] = taken[i];
-      words[takenBase + i * WORDS + 2] = 1;
-    }
+    taken.forEach((to, i) => stop(takenBase + i * WORDS, to, 1));
     return { words, exitPc };
   }
 }

@@ -26,13 +26,14 @@ export function execute(run: RunState): void {
   try {
     for (;;) {
       at = pc;
-      const d = code[pc + 1];
-      const s = code[pc + 2];
-      pc += 4;
-      switch (code[at]) {
+      const word = code[pc];
+      const d = (word >>> 8) & 15;
+      const s = word >>> 12;
+      pc += 2;
+      switch (word & 0xff) {
         case 0x00: // stop
-          run.next = d;
-          run.taken = s === 1;
+          run.next = code[at + 1];
+          run.taken = d === 1;
           run.pc = at;
           run.sp = sp;
           run.loops = loops;
@@ -194,10 +195,10 @@ export function execute(run: RunState): void {
         case 0xdc: {
           // dst = htobe(dst), of the width in the last word
           const l = lo[d];
-          if (code[at + 3] === 16) {
+          if (code[at + 1] === 16) {
             lo[d] = ((l & 0xff) << 8) | ((l >>> 8) & 0xff);
             hi[d] = 0;
-          } else if (code[at + 3] === 32) {
+          } else if (code[at + 1] === 32) {
             lo[d] = swap32(l);
             hi[d] = 0;
           } else {
@@ -209,53 +210,53 @@ export function execute(run: RunState): void {
         case 0x18: // dst = a 64-bit constant
           lo[d] = lo[s];
           hi[d] = hi[s];
-          pc = code[at + 3];
+          pc = code[at + 1];
           break;
 
         case 0x71: // dst = *(u8 *)(src + off)
-          lo[d] = view.getUint8((lo[s] + code[at + 3]) >>> 0);
+          lo[d] = view.getUint8((lo[s] + code[at + 1]) >>> 0);
           hi[d] = 0;
           break;
         case 0x69: // dst = *(u16 *)(src + off)
-          lo[d] = view.getUint16((lo[s] + code[at + 3]) >>> 0, true);
+          lo[d] = view.getUint16((lo[s] + code[at + 1]) >>> 0, true);
           hi[d] = 0;
           break;
         case 0x61: // dst = *(u32 *)(src + off)
-          lo[d] = view.getInt32((lo[s] + code[at + 3]) >>> 0, true);
+          lo[d] = view.getInt32((lo[s] + code[at + 1]) >>> 0, true);
           hi[d] = 0;
           break;
         case 0x79: {
           // dst = *(u64 *)(src + off)
-          const a = (lo[s] + code[at + 3]) >>> 0;
+          const a = (lo[s] + code[at + 1]) >>> 0;
           lo[d] = view.getInt32(a, true);
           hi[d] = view.getInt32(a + 4, true);
           break;
         }
         case 0x73: // *(u8 *)(dst + off) = src
-          view.setInt8((lo[d] + code[at + 3]) >>> 0, lo[s]);
+          view.setInt8((lo[d] + code[at + 1]) >>> 0, lo[s]);
           break;
         case 0x6b: // *(u16 *)(dst + off) = src
-          view.setInt16((lo[d] + code[at + 3]) >>> 0, lo[s], true);
+          view.setInt16((lo[d] + code[at + 1]) >>> 0, lo[s], true);
           break;
         case 0x63: // *(u32 *)(dst + off) = src
-          view.setInt32((lo[d] + code[at + 3]) >>> 0, lo[s], true);
+          view.setInt32((lo[d] + code[at + 1]) >>> 0, lo[s], true);
           break;
         case 0x7b: {
           // *(u64 *)(dst + off) = src; the high word first, so that a fault at the end of memory writes nothing
-          const a = (lo[d] + code[at + 3]) >>> 0;
+          const a = (lo[d] + code[at + 1]) >>> 0;
           view.setInt32(a + 4, hi[s], true);
           view.setInt32(a, lo[s], true);
           break;
         }
         case 0xc3: {
           // lock *(u32 *)(dst + off) += src
-          const a = (lo[d] + code[at + 3]) >>> 0;
+          const a = (lo[d] + code[at + 1]) >>> 0;
           view.setInt32(a, view.getInt32(a, true) + lo[s], true);
           break;
         }
         case 0xdb: {
           // lock *(u64 *)(dst + off) += src
-          const a = (lo[d] + code[at + 3]) >>> 0;
+          const a = (lo[d] + code[at + 1]) >>> 0;
           const old = view.getInt32(a, true);
           const l = (old + lo[s]) | 0;
           view.setInt32(a + 4, view.getInt32(a + 4, true) + hi[s] + (l >>> 0 < old >>> 0 ? 1 : 0), true);
@@ -264,77 +265,77 @@ export function execute(run: RunState): void {
         }
 
         case 0x05: // goto
-          pc = code[at + 3];
+          pc = code[at + 1];
           break;
         case 0x1d: // if (dst == src) goto
-          if (lo[d] === lo[s] && hi[d] === hi[s]) pc = code[at + 3];
+          if (lo[d] === lo[s] && hi[d] === hi[s]) pc = code[at + 1];
           break;
         case 0x5d: // !=
-          if (lo[d] !== lo[s] || hi[d] !== hi[s]) pc = code[at + 3];
+          if (lo[d] !== lo[s] || hi[d] !== hi[s]) pc = code[at + 1];
           break;
         case 0x2d: // >, unsigned
-          if (hi[d] === hi[s] ? lo[d] >>> 0 > lo[s] >>> 0 : hi[d] >>> 0 > hi[s] >>> 0) pc = code[at + 3];
+          if (hi[d] === hi[s] ? lo[d] >>> 0 > lo[s] >>> 0 : hi[d] >>> 0 > hi[s] >>> 0) pc = code[at + 1];
           break;
         case 0x3d: // >=, unsigned
-          if (hi[d] === hi[s] ? lo[d] >>> 0 >= lo[s] >>> 0 : hi[d] >>> 0 > hi[s] >>> 0) pc = code[at + 3];
+          if (hi[d] === hi[s] ? lo[d] >>> 0 >= lo[s] >>> 0 : hi[d] >>> 0 > hi[s] >>> 0) pc = code[at + 1];
           break;
         case 0xad: // <, unsigned
-          if (hi[d] === hi[s] ? lo[d] >>> 0 < lo[s] >>> 0 : hi[d] >>> 0 < hi[s] >>> 0) pc = code[at + 3];
+          if (hi[d] === hi[s] ? lo[d] >>> 0 < lo[s] >>> 0 : hi[d] >>> 0 < hi[s] >>> 0) pc = code[at + 1];
           break;
         case 0xbd: // <=, unsigned
-          if (hi[d] === hi[s] ? lo[d] >>> 0 <= lo[s] >>> 0 : hi[d] >>> 0 < hi[s] >>> 0) pc = code[at + 3];
+          if (hi[d] === hi[s] ? lo[d] >>> 0 <= lo[s] >>> 0 : hi[d] >>> 0 < hi[s] >>> 0) pc = code[at + 1];
           break;
         case 0x4d: // if (dst & src) goto
-          if (((lo[d] & lo[s]) | (hi[d] & hi[s])) !== 0) pc = code[at + 3];
+          if (((lo[d] & lo[s]) | (hi[d] & hi[s])) !== 0) pc = code[at + 1];
           break;
         case 0x6d: // >, signed
-          if (hi[d] === hi[s] ? lo[d] >>> 0 > lo[s] >>> 0 : hi[d] > hi[s]) pc = code[at + 3];
+          if (hi[d] === hi[s] ? lo[d] >>> 0 > lo[s] >>> 0 : hi[d] > hi[s]) pc = code[at + 1];
           break;
         case 0x7d: // >=, signed
-          if (hi[d] === hi[s] ? lo[d] >>> 0 >= lo[s] >>> 0 : hi[d] > hi[s]) pc = code[at + 3];
+          if (hi[d] === hi[s] ? lo[d] >>> 0 >= lo[s] >>> 0 : hi[d] > hi[s]) pc = code[at + 1];
           break;
         case 0xcd: // <, signed
-          if (hi[d] === hi[s] ? lo[d] >>> 0 < lo[s] >>> 0 : hi[d] < hi[s]) pc = code[at + 3];
+          if (hi[d] === hi[s] ? lo[d] >>> 0 < lo[s] >>> 0 : hi[d] < hi[s]) pc = code[at + 1];
           break;
         case 0xdd: // <=, signed
-          if (hi[d] === hi[s] ? lo[d] >>> 0 <= lo[s] >>> 0 : hi[d] < hi[s]) pc = code[at + 3];
+          if (hi[d] === hi[s] ? lo[d] >>> 0 <= lo[s] >>> 0 : hi[d] < hi[s]) pc = code[at + 1];
           break;
 
         case 0x1e: // the same on the low words
-          if (lo[d] === lo[s]) pc = code[at + 3];
+          if (lo[d] === lo[s]) pc = code[at + 1];
           break;
         case 0x5e:
-          if (lo[d] !== lo[s]) pc = code[at + 3];
+          if (lo[d] !== lo[s]) pc = code[at + 1];
           break;
         case 0x2e:
-          if (lo[d] >>> 0 > lo[s] >>> 0) pc = code[at + 3];
+          if (lo[d] >>> 0 > lo[s] >>> 0) pc = code[at + 1];
           break;
         case 0x3e:
-          if (lo[d] >>> 0 >= lo[s] >>> 0) pc = code[at + 3];
+          if (lo[d] >>> 0 >= lo[s] >>> 0) pc = code[at + 1];
           break;
         case 0xae:
-          if (lo[d] >>> 0 < lo[s] >>> 0) pc = code[at + 3];
+          if (lo[d] >>> 0 < lo[s] >>> 0) pc = code[at + 1];
           break;
         case 0xbe:
-          if (lo[d] >>> 0 <= lo[s] >>> 0) pc = code[at + 3];
+          if (lo[d] >>> 0 <= lo[s] >>> 0) pc = code[at + 1];
           break;
         case 0x4e:
-          if ((lo[d] & lo[s]) !== 0) pc = code[at + 3];
+          if ((lo[d] & lo[s]) !== 0) pc = code[at + 1];
           break;
         case 0x6e:
-          if (lo[d] > lo[s]) pc = code[at + 3];
+          if (lo[d] > lo[s]) pc = code[at + 1];
           break;
         case 0x7e:
-          if (lo[d] >= lo[s]) pc = code[at + 3];
+          if (lo[d] >= lo[s]) pc = code[at + 1];
           break;
         case 0xce:
-          if (lo[d] < lo[s]) pc = code[at + 3];
+          if (lo[d] < lo[s]) pc = code[at + 1];
           break;
         case 0xde:
-          if (lo[d] <= lo[s]) pc = code[at + 3];
+          if (lo[d] <= lo[s]) pc = code[at + 1];
           break;
         case 0xe6: // may_goto: goto once the function has looped long enough
-          if (loops === 0) pc = code[at + 3];
+          if (loops === 0) pc = code[at + 1];
           else loops--;
           break;
 
@@ -392,7 +393,7 @@ export function execute(run: RunState): void {
           sp++;
           lo[10] += 512;
           loops = run.maxLoops;
-          pc = code[at + 3];
+          pc = code[at + 1];
           break;
         }
         case 0xf5: {
@@ -408,7 +409,7 @@ export function execute(run: RunState): void {
           break;
         }
         case 0x20: // r0 = packet bytes, or the function ends with 0
-          if (!loadPacket(run, d, (lo[s] + code[at + 3]) | 0)) pc = run.layout.exitPc;
+          if (!loadPacket(run, d, (lo[s] + code[at + 1]) | 0)) pc = run.layout.exitPc;
           break;
 
         case 0x95: {
@@ -434,12 +435,12 @@ export function execute(run: RunState): void {
           break;
         }
         default:
-          rare(run, code[at], d, s, code[at + 3]);
+          rare(run, word & 0xff, d, s, code[at + 1]);
       }
     }
   } catch (error) {
     run.pc = at;
     run.sp = sp;
-    throw run.fault(error, code[at]);
+    throw run.fault(error, code[at] & 0xff);
   }
 }

@@ -2,6 +2,7 @@
 // Operations too rare for the loop: they would only make it larger.
 import { KERNEL_BASE_HI } from '@tsbpf/memory';
 import { InternalError } from '@tsbpf/uapi';
+import { ATOMIC_IMMS, OP_ATOMIC32, OP_ATOMIC64, PROBE } from '../code/decode.ts';
 import { atomic32, atomic64 } from './atomic.ts';
 import { sdiv32, sdiv64, smod32, smod64 } from './divide.ts';
 import type { RunState } from './state.ts';
@@ -27,34 +28,6 @@ function endian(run: RunState, swap: boolean, d: number, bits: number): void {
   if (bits === 32) lo[d] = swap ? swap32(l) : l;
   else lo[d] = swap ? swap16(l) : l & 0xffff;
   hi[d] = 0;
-}
-
-/** Division and moves with sign. */
-function signed(run: RunState, op: number, d: number, s: number, bits: number): void {
-  const { lo, hi } = run;
-  switch (op) {
-    case 0x3c:
-      lo[d] = sdiv32(lo[d], lo[s]);
-      hi[d] = 0;
-      return;
-    case 0x9c:
-      lo[d] = smod32(lo[d], lo[s]);
-      hi[d] = 0;
-      return;
-    case 0x3f:
-      return sdiv64(lo, hi, d, s);
-    case 0x9f:
-      return smod64(lo, hi, d, s);
-    case 0xbc:
-      lo[d] = (lo[s] << (32 - bits)) >> (32 - bits);
-      hi[d] = 0;
-      return;
-    case 0xbf:
-      lo[d] = (lo[s] << (32 - bits)) >> (32 - bits);
-      hi[d] = lo[d] >> 31;
-      return;
-  }
-  throw new InternalError(`operation 1${op.toString(16)} is not one of the interpreter's`);
 }
 
 const SIZES = [4, 2, 1, 8] as const;
@@ -98,22 +71,48 @@ function probe(run: RunState, op: number, d: number, s: number, off: number): vo
   hi[d] = 0;
 }
 
+/** A move that extends the sign of the low `bits`. */
+function movsx(run: RunState, wide: boolean, d: number, s: number, bits: number): void {
+  const { lo, hi } = run;
+  lo[d] = (lo[s] << (32 - bits)) >> (32 - bits);
+  hi[d] = wide ? lo[d] >> 31 : 0;
+}
+
 /** Executes an operation that is not in the loop. Operands are as the loop decodes them. */
 export function rare(run: RunState, op: number, d: number, s: number, arg: number): void {
-  switch (op >> 8) {
-    case 0:
-      if (op === 0xd4) return endian(run, false, d, arg);
-      if (op === 0xd7) return endian(run, true, d, arg);
-      if ((op & 0xe7) === 0x81 && op < 0x98) return load(run, op, d, (run.lo[s] + arg) >>> 0);
-      break;
-    case 1:
-      return signed(run, op & 0xff, d, s, arg);
-    case 2:
-      return probe(run, op & 0xff, d, s, arg);
-    case 3:
-      return atomic64(run, op & 0xff, s, (run.lo[d] + arg) >>> 0);
-    case 4:
-      return atomic32(run, op & 0xff, s, (run.lo[d] + arg) >>> 0);
+  const { lo, hi } = run;
+  switch (op) {
+    case 0xd4: // le
+      return endian(run, false, d, arg);
+    case 0xd7: // bswap
+      return endian(run, true, d, arg);
+    case 0x34:
+      lo[d] = sdiv32(lo[d], lo[s]);
+      hi[d] = 0;
+      return;
+    case 0x94:
+      lo[d] = smod32(lo[d], lo[s]);
+      hi[d] = 0;
+      return;
+    case 0x37:
+      return sdiv64(lo, hi, d, s);
+    case 0x97:
+      return smod64(lo, hi, d, s);
+    case 0xb4:
+      return movsx(run, false, d, s, arg);
+    case 0xb7:
+      return movsx(run, true, d, s, arg);
+    case 0x81: // loads that extend the sign
+    case 0x89:
+    case 0x91:
+      return load(run, op, d, (lo[s] + arg) >>> 0);
   }
+  if (op >= OP_ATOMIC64 && op < OP_ATOMIC64 + ATOMIC_IMMS.length) {
+    return atomic64(run, ATOMIC_IMMS[op - OP_ATOMIC64], s, (lo[d] + arg) >>> 0);
+  }
+  if (op >= OP_ATOMIC32 && op < OP_ATOMIC32 + ATOMIC_IMMS.length) {
+    return atomic32(run, ATOMIC_IMMS[op - OP_ATOMIC32], s, (lo[d] + arg) >>> 0);
+  }
+  if ((op & 7) === PROBE) return probe(run, op, d, s, arg);
   throw new InternalError(`operation ${op.toString(16)} is not one of the interpreter's`);
 }

@@ -4,7 +4,7 @@ import type { BpfProg, FuncSlot, HelperCall, KernelServices, SubsystemKey, Verif
 import { KERNEL_BASE_HI, type KernelMemory } from '@tsbpf/memory';
 import { BpfError, EFAULT, ENOMEM, FaultError, InternalError, MAX_BPF_STACK } from '@tsbpf/uapi';
 import { Image, type Layout, type RegFile } from '../code/image.ts';
-import { OP_CALL_LOCAL, OP_CALL_SEXT, OP_TAIL_CALL } from '../code/decode.ts';
+import { OP_CALL_LOCAL, OP_CALL_SEXT, OP_TAIL_CALL, WORDS } from '../code/decode.ts';
 import { FRAME_WORDS, MAX_FRAMES, MAX_LOOPS } from './frames.ts';
 import type { PacketAccess } from './packet.ts';
 
@@ -147,7 +147,7 @@ export class RunState {
     this.functions = image.functions;
     this.layout = this.stepping ? image.stepping : image.fast;
     this.code = this.layout.words;
-    this.pc = this.stepping ? Image.stopPc(startIdx) : startIdx * 4;
+    this.pc = this.stepping ? Image.stopPc(startIdx) : startIdx * WORDS;
     this.next = startIdx;
     this.taken = false;
     this.loops = this.maxLoops;

@@ -14,7 +14,7 @@ function ownOf(loaded: LoadedProg, host: RunHost): OwnProgram | undefined {
  * @see kernel/bpf/core.c, JMP_TAIL_CALL
  */
 export function tailCall(run: RunState): boolean {
-  const { lo, hi, host } = run;
+  const { lo, host } = run;
   const map = host.kernel?.objects.get<BpfMap>(lo[2] >>> 0, 'map');
   const index = lo[3] >>> 0;
   if (map === undefined || index >= map.maxEntries || run.tailCalls > MAX_TAIL_CALL_CNT) return false;
