@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { Btf, BTF_KIND_FUNC_PROTO, BTF_KIND_PTR, BTF_KIND_STRUCT } from '@tsbpf/btf';
-import { createKernelTypes, type CtxEnv, type ProgFacts } from '@tsbpf/core';
+import { createKernelTypes, type CtxEnv } from '@tsbpf/core';
+import { progFacts } from '@tsbpf/testkit';
 import { vmlinuxBtf } from '@tsbpf/vmlinux';
 import { describe, expect, test } from 'vitest';
 import { tcpCongestionOpsRules } from '../tcp/congestion-ops.ts';
@@ -10,7 +11,7 @@ const btf = new Btf(vmlinuxBtf());
 const types = createKernelTypes(btf);
 const structId = (name: string): number => btf.findByName(name, BTF_KIND_STRUCT) ?? -1;
 const env: CtxEnv = { vmlinux: btf, types, progType: () => undefined };
-const prog = { type: 27, expectedAttachType: 5, privileged: true, version: '5.6' } as ProgFacts;
+const prog = progFacts({ type: 27, expectedAttachType: 5 });
 const { verifier } = structOpsProgType;
 
 const members = btf.members(structId('tcp_congestion_ops'));
