@@ -70,7 +70,8 @@ function writeParams(d: CDumpState, proto: BtfFuncProto, level: number): void {
   d.write(')');
 }
 
-function writeBase(d: CDumpState, id: number, level: number): void {
+/** Writes what a chain ends at. False for a kind that C has no declarations of: then nothing follows. */
+function writeBase(d: CDumpState, id: number, level: number): boolean {
   const type = d.btf.type(id);
   switch (type.kind) {
     case K.BTF_KIND_UNKN:
@@ -95,7 +96,9 @@ function writeBase(d: CDumpState, id: number, level: number): void {
       d.write(d.identName(type));
       break;
     default:
+      return false;
   }
+  return true;
 }
 
 /** Writes a chain from its far end. Consumes it. */
@@ -148,7 +151,7 @@ function writeChain(d: CDumpState, chain: number[], name: string, level: number)
         return;
       default:
         writeLeadingQualifiers(d, chain);
-        writeBase(d, id, level);
+        if (!writeBase(d, id, level)) return;
     }
     afterPointer = kind === K.BTF_KIND_PTR;
   }

@@ -43,6 +43,8 @@ function emit(d: CDumpState, id: number, containerId: number): void {
   }
   switch (type.kind) {
     case K.BTF_KIND_INT: {
+      // An integer's name is taken: a struct of the same name gets a suffix.
+      d.typeName(type);
       const alias = MISSING_TYPES.get(type.name);
       if (alias !== undefined) d.write(`typedef ${alias} ${type.name};\n\n`);
       emitState[id] = EMITTED;

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
-import { BTF_KIND_DATASEC, BTF_KIND_FUNC, BTF_KIND_VAR } from '../kinds.ts';
+import { BTF_KIND_DATASEC, BTF_KIND_NAMES } from '../kinds.ts';
 import type { Btf } from '../model/btf.ts';
 import type { BtfDatasec, BtfVarSecinfo } from '../types.ts';
 import { shownName, type KindDef } from './def.ts';
 
-/** ` (VAR 'x')` behind a variable's line; nothing where the id is not a VAR. */
+/** ` (VAR 'x')` behind a variable's line; nothing where the id is of no type. */
 function varNote(v: BtfVarSecinfo, btf: Btf): string {
-  if (!btf.has(v.typeId)) return '';
-  const kind = btf.kind(v.typeId);
-  if (kind !== BTF_KIND_VAR && kind !== BTF_KIND_FUNC) return '';
-  return ` (${kind === BTF_KIND_FUNC ? 'FUNC' : 'VAR'} '${shownName(btf.name(v.typeId))}')`;
+  if (v.typeId === 0 || !btf.has(v.typeId)) return '';
+  return ` (${BTF_KIND_NAMES[btf.kind(v.typeId)]} '${shownName(btf.name(v.typeId))}')`;
 }
 
 export const datasecKind: KindDef<BtfDatasec> = {
