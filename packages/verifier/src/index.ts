@@ -1,2 +1,3 @@
 // SPDX-License-Identifier: MIT
-export {};
+/** The verifier of Linux v5.6. */
+export { verify } from './check.ts';
