@@ -20,11 +20,16 @@ const rule = <N extends string>(name: N, since: KernelVersion, before: string, a
 export const RULES = [
   rule('mod32ZeroExtends', '5.12', 'MOD32 by zero keeps the upper half of dst', 'dst is zero-extended'),
   rule('packetRightOpenRange', '5.16', 'pkt < pkt_end proves one byte less than the offset', 'proves one byte more'),
-  rule('strHelpersKeepNegative', '5.7', 'get_stack and probe_read_str results are taken to be at least 0', 'negative errors are kept'),
+  rule(
+    'strHelpersKeepNegative',
+    '5.7',
+    'get_stack and probe_read_str results are taken to be at least 0',
+    'negative errors are kept',
+  ),
   rule('tnumMulByPartialProducts', '5.14', 'tnum multiplication by accumulated masks', 'by partial products'),
   rule('flowKeysConstOnly', '6.8', 'a variable offset into flow keys is ignored', 'is rejected'),
   rule('signedGreaterStrict', '5.7', 'JSGT is not predicted false when smax equals the value', 'is predicted'),
-  rule('narrowLoad4Of8Masked', '6.4', '4 of a context field\'s 8 bytes keep what is above them', 'are masked'),
+  rule('narrowLoad4Of8Masked', '6.4', "4 of a context field's 8 bytes keep what is above them", 'are masked'),
   rule('exitMarksPrecise', '6.8', 'the exit value check marks nothing precise', 'marks R0 precise'),
 ] as const;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { BTF_KIND_FUNC_PROTO, BTF_KIND_PTR, BTF_KIND_TYPEDEF, type Btf } from '@tsbpf/btf';
 import type { HelperRow } from '@tsbpf/core';
-import { helperSymbol } from '../fixup/helper-symbol.ts';
+import { helperSymbol } from '@tsbpf/core';
 import type { Verification } from '../verification.ts';
 import { isStructKind, printedName } from './kind-names.ts';
 
