@@ -125,12 +125,14 @@ function genericLookup(k: KernelState, map: BpfMap, attr: BatchAttr, max: number
   }
   if (err === -EFAULT) return err;
   attr.count = done;
-  if (done > 0 && attr.out_batch !== undefined && copyOut(k, prev, attr.out_batch, map.keySize) < 0) return -EFAULT;
+  if (done > 0 && copyOut(k, prev, attr.out_batch, map.keySize) < 0) return -EFAULT;
   return err < 0 ? err : 0;
 }
 
 /** Bytes of a hash table's cursor: a bucket number. */
 const CURSOR_SIZE = 4;
+/** The cursor of a lookup that began beyond the last bucket: none is written. */
+const NO_CURSOR = -1;
 
 function ownLookup(k: KernelState, map: BpfMap, attr: BatchAttr, max: number, remove: boolean): number {
   let cursor: number | undefined;
@@ -138,6 +140,7 @@ function ownLookup(k: KernelState, map: BpfMap, attr: BatchAttr, max: number, re
     if (attr.in_batch.length < CURSOR_SIZE) return -EFAULT;
     cursor = new DataView(attr.in_batch.buffer, attr.in_batch.byteOffset).getUint32(0, true);
   }
+  attr.count = 0;
   const room = Math.min(max, Math.max(1, map.maxEntries));
   const keysOff = k.mem.alloc(Math.max(8, room * map.keySize), { kind: 'syscall' });
   const valuesOff = k.mem.alloc(Math.max(8, room * map.syscallValueSize), { kind: 'syscall' });
@@ -148,7 +151,7 @@ function ownLookup(k: KernelState, map: BpfMap, attr: BatchAttr, max: number, re
     max: room,
     remove,
     elemFlags: Number(attr.elem_flags ?? 0n),
-    nextCursor: 0,
+    nextCursor: NO_CURSOR,
     count: 0,
   };
   try {
@@ -158,10 +161,9 @@ function ownLookup(k: KernelState, map: BpfMap, attr: BatchAttr, max: number, re
       copyOut(k, keysOff, attr.keys, b.count * map.keySize) ||
       copyOut(k, valuesOff, attr.values, b.count * map.syscallValueSize);
     if (failed < 0) return failed;
-    if (attr.out_batch !== undefined) {
-      if (attr.out_batch.length < CURSOR_SIZE) return -EFAULT;
-      new DataView(attr.out_batch.buffer, attr.out_batch.byteOffset).setUint32(0, b.nextCursor, true);
-    }
+    if (b.nextCursor === NO_CURSOR) return err;
+    if (attr.out_batch === undefined || attr.out_batch.length < CURSOR_SIZE) return -EFAULT;
+    new DataView(attr.out_batch.buffer, attr.out_batch.byteOffset).setUint32(0, b.nextCursor, true);
     attr.count = b.count;
     return err;
   } finally {
