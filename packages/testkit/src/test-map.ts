@@ -99,12 +99,12 @@ export class TestMap {
 
   lookupBatch(
     count: number,
-    options: { from?: Uint8Array; remove?: boolean; elemFlags?: bigint; flags?: bigint; cursorSize?: number } = {},
+    options: { from?: Uint8Array; remove?: boolean; elemFlags?: bigint; flags?: bigint; noCursor?: boolean } = {},
   ): BatchAnswer {
     const attr = {
       map_fd: this.fd,
       in_batch: options.from,
-      out_batch: new Uint8Array(options.cursorSize ?? Math.max(4, this.keySize)),
+      out_batch: options.noCursor === true ? undefined : new Uint8Array(Math.max(4, this.keySize)).fill(0xee),
       keys: new Uint8Array(count * this.keySize),
       values: new Uint8Array(count * this.valueSize),
       count,
@@ -113,7 +113,7 @@ export class TestMap {
     };
     const cmd = options.remove === true ? BPF_MAP_LOOKUP_AND_DELETE_BATCH : BPF_MAP_LOOKUP_BATCH;
     const ret = this.sys.bpf(cmd, attr);
-    return { ret, count: attr.count, keys: attr.keys, values: attr.values, cursor: attr.out_batch };
+    return { ret, count: attr.count, keys: attr.keys, values: attr.values, cursor: attr.out_batch ?? new Uint8Array() };
   }
 
   updateBatch(keys: Uint8Array, values: Uint8Array, count: number, elemFlags = 0n): { ret: number; count: number } {

@@ -43,7 +43,7 @@ export function eachElem(map: HtabMap, visit: (elem: number) => void): void {
   }
 }
 
-/** Whole buckets from the cursor on, as many as fit. `copyOut` copies a value as system calls see it. */
+/** Whole buckets from the cursor on, as many as fit; a cursor beyond the last bucket leaves `nextCursor` alone. `copyOut` copies a value as system calls see it. */
 export function htabLookupBatch(
   map: HtabMap,
   batch: MapBatch,
@@ -53,7 +53,6 @@ export function htabLookupBatch(
   const next = map.layout.next >>> 2;
   const buckets = map.bucketsOff >>> 2;
   let bucket = batch.cursor ?? 0;
-  batch.nextCursor = bucket;
   batch.count = 0;
   if (bucket > bucketMask) return -ENOENT;
   for (; bucket <= bucketMask; bucket++) {
