@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+import * as K from '@tsbpf/btf';
+import type { Btf } from '@tsbpf/btf';
+import { ENOENT, EOPNOTSUPP, errnoText } from '@tsbpf/uapi';
+import * as C from '../elf/constants.ts';
+import type { ElfFile, ElfSymbol } from '../elf/elf.ts';
+import type { Print } from '../log.ts';
+import type { Refuse } from './refuse.ts';
+import type { ExternSpec, KconfigType } from './spec.ts';
+
+/** Alignment of a type in bytes, as the compiler lays it out. */
+export function alignOf(btf: Btf, typeId: number): number {
+  const type = btf.type(btf.skipModifiers(typeId));
+  switch (type.kind) {
+    case K.BTF_KIND_INT:
+    case K.BTF_KIND_ENUM:
+    case K.BTF_KIND_ENUM64:
+    case K.BTF_KIND_FLOAT:
+      return Math.min(btf.pointerSize, type.size);
+    case K.BTF_KIND_PTR:
+      return btf.pointerSize;
+    case K.BTF_KIND_ARRAY:
+      return alignOf(btf, type.elemTypeId);
+    case K.BTF_KIND_STRUCT:
+    case K.BTF_KIND_UNION:
+      return type.members.reduce((align, m) => Math.max(align, alignOf(btf, m.typeId)), 1);
+    default:
+      return 1;
+  }
+}
+
+/** What a .kconfig variable of the type can hold; undefined for a type that libbpf does not take. */
+export function kconfigTypeOf(btf: Btf, typeId: number): { type: KconfigType; signed: boolean } | undefined {
+  const id = btf.skipModifiers(typeId);
+  const type = btf.type(id);
+  if (type.kind === K.BTF_KIND_INT) {
+    const signed = (type.encoding & K.BTF_INT_SIGNED) !== 0;
+    if ((type.encoding & K.BTF_INT_BOOL) !== 0) return type.size === 1 ? { type: 'bool', signed } : undefined;
+    if (type.size === 1) return { type: 'char', signed };
+    return [2, 4, 8].includes(type.size) ? { type: 'int', signed } : undefined;
+  }
+  if (type.kind === K.BTF_KIND_ENUM) {
+    return type.size === 4 && type.name === 'libbpf_tristate' ? { type: 'tristate', signed: false } : undefined;
+  }
+  if (type.kind === K.BTF_KIND_ARRAY && type.nelems > 0) {
+    const elem = kconfigTypeOf(btf, type.elemTypeId);
+    return elem?.type === 'char' ? { type: 'char_arr', signed: false } : undefined;
+  }
+  return undefined;
+}
+
+interface Declared {
+  readonly btfId: number;
+  readonly secName: string;
+}
+
+/** Extern variables and functions by name, with the section that declares them. */
+function declaredExterns(btf: Btf): Map<string, Declared> {
+  const declared = new Map<string, Declared>();
+  for (let id = 1; id < btf.typeCount; id++) {
+    if (btf.kind(id) !== K.BTF_KIND_DATASEC) continue;
+    for (const { typeId } of btf.typeOf(id, K.BTF_KIND_DATASEC).vars) {
+      const type = btf.type(typeId);
+      if (
+        (type.kind === K.BTF_KIND_VAR && type.linkage === K.BTF_VAR_GLOBAL_EXTERN) ||
+        (type.kind === K.BTF_KIND_FUNC && type.linkage === K.BTF_FUNC_EXTERN)
+      ) {
+        if (!declared.has(type.name)) declared.set(type.name, { btfId: typeId, secName: btf.name(id) });
+      }
+    }
+  }
+  return declared;
+}
+
+/** Undefined symbols: the first is the null symbol. */
+const isExtern = (sym: ElfSymbol): boolean =>
+  sym.shndx === C.SHN_UNDEF &&
+  (sym.bind === C.STB_GLOBAL || sym.bind === C.STB_WEAK) &&
+  sym.type === C.STT_NOTYPE &&
+  sym.name !== '';
+
+/** The externs of an object; those of .kconfig have their place in the map. */
+export function collectExterns(
+  elf: ElfFile,
+  btf: Btf | undefined,
+  print: Print,
+  refuse: Refuse,
+): { externs: ExternSpec[]; kconfigSize: number } {
+  const symbols = elf.symbols.filter(isExtern);
+  const declared = btf === undefined || symbols.length === 0 ? new Map<string, Declared>() : declaredExterns(btf);
+  const externs = symbols.map((sym): ExternSpec => {
+    const found = declared.get(sym.name);
+    if (btf === undefined || found === undefined) {
+      return refuse(`failed to find BTF for extern '${sym.name}': ${errnoText(ENOENT)}`, { errno: ENOENT });
+    }
+    const common = { name: sym.name, symIdx: sym.index, btfId: found.btfId, weak: sym.bind === C.STB_WEAK };
+    const type = btf.type(found.btfId);
+    const varType = type.kind === K.BTF_KIND_VAR || type.kind === K.BTF_KIND_FUNC ? type.typeId : 0;
+    if (found.secName === '.kconfig' && type.kind === K.BTF_KIND_VAR) {
+      const kcfg = kconfigTypeOf(btf, varType);
+      if (kcfg === undefined) {
+        return refuse(`extern (kcfg) '${sym.name}': type is unsupported`, { errno: EOPNOTSUPP });
+      }
+      const size = btf.resolveSize(varType);
+      return { ...common, where: { sec: 'kconfig', ...kcfg, size, align: alignOf(btf, varType), dataOff: 0 } };
+    }
+    if (found.secName === '.ksyms') {
+      const typeId = btf.skipModifiers(varType);
+      return { ...common, where: { sec: 'ksyms', func: type.kind === K.BTF_KIND_FUNC, typeId } };
+    }
+    return refuse(`unrecognized extern section '${found.secName}'`, { errno: EOPNOTSUPP });
+  });
+  return { externs, kconfigSize: placeKconfig(externs, print) };
+}
+
+/** Gives the .kconfig externs their offsets: largest alignment first, then smallest size, then by name. */
+function placeKconfig(externs: readonly ExternSpec[], print: Print): number {
+  const placed = externs.flatMap((ext) => (ext.where.sec === 'kconfig' ? [{ name: ext.name, where: ext.where }] : []));
+  placed.sort(
+    (a, b) =>
+      b.where.align - a.where.align || a.where.size - b.where.size || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
+  );
+  let off = 0;
+  for (const { name, where } of placed) {
+    off = Math.ceil(off / where.align) * where.align;
+    where.dataOff = off;
+    off += where.size;
+    print('debug', `extern (kcfg) '${name}': offset ${where.dataOff}, size ${where.size}`);
+  }
+  return off;
+}
