@@ -128,7 +128,8 @@ export interface MapOps<M extends BpfMap = BpfMap> {
   // System call side. Absent: ENOTSUPP, unless said otherwise.
   /** Copies the value to `valueOff` (`syscallValueSize` bytes). */
   sysLookup?(map: M, keyOff: number, valueOff: number, flags: number): Errno;
-  sysUpdate?(map: M, keyOff: number, valueOff: number, flags: number): Errno;
+  /** `file` is the map's file that the update came through; `fileReleased` names it again. */
+  sysUpdate?(map: M, keyOff: number, valueOff: number, flags: number, file?: object): Errno;
   sysDelete?(map: M, keyOff: number): Errno;
   sysLookupAndDelete?(map: M, keyOff: number, valueOff: number): Errno;
   /** `keyOff` 0 asks for the first key. -ENOENT at the end. */

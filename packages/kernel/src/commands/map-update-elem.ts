@@ -14,5 +14,6 @@ export const mapUpdateElem: Command<2> = (k, attr) => {
   const value = copyValue(k, map, attr.value);
   if (value < 0) return value;
   if (map.def.ops.sysUpdate === undefined) return -ENOTSUPP;
-  return mapOperation(k, map, true, () => map.def.ops.sysUpdate?.(map, key, value, Number(flags)) ?? 0);
+  const file = k.fds.file(attr.map_fd);
+  return mapOperation(k, map, true, () => map.def.ops.sysUpdate?.(map, key, value, Number(flags), file) ?? 0);
 };
