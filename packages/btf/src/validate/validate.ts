@@ -14,7 +14,7 @@ import { rulesOf } from './versions.ts';
 import { needsResolve } from './walk.ts';
 
 export interface ValidateBtfOptions {
-  /** Linux version whose rules apply. Exact for 5.6, which is also the default. */
+  /** Linux version whose rules apply; 5.6 where not given. */
   readonly version?: string;
   /** `btf_log_level`: 0 for no log. Any other level gives the same text. */
   readonly logLevel?: number;
