@@ -2,4 +2,6 @@
 export { acceptedAccesses, progFacts, type AcceptedAccesses } from './access-matrix.ts';
 export { callHelper, createTestKernel, signed, type HelperPick, type TestCall } from './test-kernel.ts';
 export { createTestSys } from './test-sys.ts';
-export { TestMap, u32s, type BatchAnswer } from './test-map.ts';
+export { TestMap, answerText, u32s, type BatchAnswer } from './test-map.ts';
+export { randomSource, type RandomSource } from './random-source.ts';
+export { openSystemPair, type SystemPair } from './system-pair.ts';

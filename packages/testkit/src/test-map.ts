@@ -34,6 +34,12 @@ export function u32s(...words: readonly number[]): Uint8Array {
   return new Uint8Array(new Uint32Array(words).buffer);
 }
 
+/** Bytes in hex, the name of an errno, or a number: for comparing and printing what a system answered. */
+export function answerText(answer: Uint8Array | number): string {
+  if (typeof answer === 'number') return answer < 0 ? errnoName(-answer) : String(answer);
+  return Array.from(answer, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 /** A map of any system, through bpf(2): numbers are what the system call answered, `-errno` included. */
 export class TestMap {
   readonly sys: Sys;
