@@ -66,9 +66,8 @@ export class Engine implements RunHost {
     return this.#free.pop() ?? new RunState(this);
   }
 
-  /** Ends a run and keeps its stacks for the next. */
+  /** Keeps a run that ended, its stacks and registers for the next. */
   give(run: RunState): void {
-    run.end();
     this.#free.push(run);
   }
 

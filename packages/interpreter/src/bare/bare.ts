@@ -162,7 +162,6 @@ export function loadBare(options: BareOptions): BareProgram {
         else execute(run);
         return { r0: wordsToBig(run.lo[0], run.hi[0]), mem: mem.readBytes(off, bytes.length) };
       } finally {
-        run.end();
         mem.free(off);
       }
     },

@@ -113,7 +113,6 @@ export class RunState {
   loops = MAX_LOOPS;
   tailCalls = 0;
   done = false;
-  #ended = true;
 
   /** @errno ENOMEM FaultError: no room for the stacks */
   constructor(host: RunHost) {
@@ -126,30 +125,39 @@ export class RunState {
     this.call = new Call(this);
   }
 
-  /** Begins a run at a function; arguments are for the caller to set. */
+  /** Begins a run at a function; arguments are for the caller to set. Cheapest where the last run was of the same. */
   begin(executable: Executable, startIdx: number, stepping: boolean): void {
-    this.stepping = stepping;
+    if (executable !== this.executable || stepping !== this.stepping) this.#enter(executable, stepping);
     this.ctx = 0;
-    this.sp = 0;
     this.tailCalls = 0;
-    this.done = false;
-    this.#enter(executable, startIdx);
+    this.#rewind(startIdx);
   }
 
-  #enter(executable: Executable, startIdx: number): void {
+  /** Takes registers of the program, and gives those of the former one back. */
+  #enter(executable: Executable, stepping: boolean): void {
     const { image } = executable;
-    this.#ended = false;
-    this.executable = executable;
-    this.regs = image.acquire();
-    this.lo = this.regs.lo;
-    this.hi = this.regs.hi;
-    this.call.argHi = this.hi;
-    this.functions = image.functions;
-    this.layout = this.stepping ? image.stepping : image.fast;
+    const old = this.executable as Executable | undefined;
+    if (old !== executable) {
+      old?.image.release(this.regs);
+      this.executable = executable;
+      this.regs = image.acquire();
+      this.lo = this.regs.lo;
+      this.hi = this.regs.hi;
+      this.call.argHi = this.hi;
+      this.functions = image.functions;
+    }
+    this.stepping = stepping;
+    this.layout = stepping ? image.stepping : image.fast;
     this.code = this.layout.words;
+  }
+
+  /** To the start of a function, with one frame. */
+  #rewind(startIdx: number): void {
     this.pc = this.stepping ? Image.stopPc(startIdx) : startIdx * WORDS;
     this.next = startIdx;
     this.taken = false;
+    this.done = false;
+    this.sp = 0;
     this.loops = this.maxLoops;
     this.lo[10] = this.stackOff + MAX_BPF_STACK;
     this.hi[10] = KERNEL_BASE_HI;
@@ -164,19 +172,12 @@ export class RunState {
 
   /** A tail call: the other program takes over, with a frame of its own and R1 as it stands. */
   replace(executable: Executable): void {
-    const [lo, hi, old, image] = [this.lo[1], this.hi[1], this.regs, this.executable.image];
-    this.sp = 0;
-    this.#enter(executable, 0);
-    this.setCtx(lo >>> 0);
+    const [lo, hi] = [this.lo[1], this.hi[1]];
+    this.#enter(executable, this.stepping);
+    this.#rewind(0);
+    this.lo[1] = lo;
     this.hi[1] = hi;
-    image.release(old);
-  }
-
-  /** Gives the registers back; the object may begin another run. */
-  end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.executable.image.release(this.regs);
+    this.ctx = lo >>> 0;
   }
 
   /** Calls what is attached to a global function; false where nothing is. */
@@ -214,10 +215,7 @@ export class RunState {
   }
 
   restore(saved: SavedRun): void {
-    if (this.#ended || saved.executable !== this.executable) {
-      this.end();
-      this.#enter(saved.executable, 0);
-    }
+    this.#enter(saved.executable, true);
     this.lo.set(saved.lo);
     this.hi.set(saved.hi);
     this.frames.set(saved.frames);
