@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: MIT
-import { EEXIST, EINVAL, UsageError } from '@tsbpf/uapi';
+import { EEXIST, EINVAL, ELOOP, UsageError } from '@tsbpf/uapi';
 import type { Checkpointable, KernelServices, SubsystemKey } from '@tsbpf/core';
 import { NetDevice, type DeviceOptions, type SavedDevice } from './dev/device.ts';
 import { createNamespace, type NetNamespace } from './dev/namespace.ts';
+import { receiveSkb } from './dev/receive-skb.ts';
+import type { Skb } from './skb/skb.ts';
 import { NET_TRACEPOINTS } from './tracepoints.ts';
 import { defineFentryTargets } from './test-run/fentry-targets.ts';
 import { createRedirectInfo, type RedirectInfo } from './xdp/redirect-info.ts';
+
+/** Arrivals that one frame may cause: Linux would go on for ever. */
+const BACKLOG_BUDGET = 10_000;
 
 interface SavedNet {
   readonly devices: readonly { readonly device: NetDevice; readonly state: SavedDevice }[];
   readonly redirects: readonly RedirectInfo[];
   readonly warned: readonly string[];
+  readonly lastCookie: bigint;
 }
 
 /** Networking of one simulated kernel: namespaces, devices, and what the CPUs remember between helper and verdict. */
@@ -22,7 +28,12 @@ export class Net implements Checkpointable {
   /** One for each CPU. @see include/linux/filter.h, bpf_redirect_info */
   readonly redirects: RedirectInfo[];
   #devices: NetDevice[] = [];
+  /** How many transmissions are in progress, one within the other. */
+  xmitDepth = 0;
+  #backlog: { readonly device: NetDevice; readonly skb: Skb }[] = [];
+  #draining = false;
   #warned = new Set<string>();
+  #lastCookie = 0n;
 
   constructor(kernel: KernelServices) {
     this.kernel = kernel;
@@ -97,6 +108,40 @@ export class Net implements Checkpointable {
     return this.redirects[this.kernel.env.cpu] as RedirectInfo;
   }
 
+  /** An sk_buff, its data behind the link header, arrives at a device once what goes on now is over. */
+  netifRx(device: NetDevice, skb: Skb): void {
+    this.#backlog.push({ device, skb });
+  }
+
+  /**
+   * Lets what waits arrive.
+   * @errno ELOOP UsageError: programs send a packet in circles
+   */
+  drainBacklog(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    try {
+      for (let budget = BACKLOG_BUDGET; ; budget--) {
+        const next = this.#backlog.shift();
+        if (next === undefined) return;
+        if (budget === 0) {
+          for (const { skb } of [next, ...this.#backlog.splice(0)]) skb.free();
+          throw new UsageError(`after ${BACKLOG_BUDGET} arrivals packets still go in circles`, { errno: ELOOP });
+        }
+        receiveSkb(next.device, next.skb);
+      }
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  /** A socket's cookie, which stays its own as long as it lives. @see net/core/sock_diag.c, sock_gen_cookie */
+  socketCookie(sk: number): bigint {
+    const at = sk + this.kernel.types.resolve('sock_common.skc_cookie').off;
+    if (this.kernel.mem.read64(at) === 0n) this.kernel.mem.write64(at, ++this.#lastCookie);
+    return this.kernel.mem.read64(at);
+  }
+
   /** A warning the kernel prints once in its life. */
   warnOnce(text: string, site: string): void {
     if (this.#warned.has(site)) return;
@@ -109,15 +154,17 @@ export class Net implements Checkpointable {
       devices: this.#devices.map((device) => ({ device, state: device.save() })),
       redirects: this.redirects.map((info) => ({ ...info })),
       warned: [...this.#warned],
+      lastCookie: this.#lastCookie,
     };
   }
 
   restore(saved: unknown): void {
-    const { devices, redirects, warned } = saved as SavedNet;
+    const { devices, redirects, warned, lastCookie } = saved as SavedNet;
     this.#devices = devices.map(({ device }) => device);
     for (const { device, state } of devices) device.restore(state);
     redirects.forEach((info, cpu) => (this.redirects[cpu] = { ...info }));
     this.#warned = new Set(warned);
+    this.#lastCookie = lastCookie;
   }
 
   #freeIfindex(netns: NetNamespace): number {

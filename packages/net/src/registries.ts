@@ -1,23 +1,66 @@
 // SPDX-License-Identifier: MIT
-import { BPF_PROG_TYPE_XDP } from '@tsbpf/uapi';
-import { EMPTY_REGISTRIES, type ProgOps, type Registries } from '@tsbpf/core';
+import {
+  BPF_PROG_TYPE_LWT_IN,
+  BPF_PROG_TYPE_LWT_OUT,
+  BPF_PROG_TYPE_LWT_SEG6LOCAL,
+  BPF_PROG_TYPE_LWT_XMIT,
+  BPF_PROG_TYPE_SCHED_ACT,
+  BPF_PROG_TYPE_SCHED_CLS,
+  BPF_PROG_TYPE_SOCKET_FILTER,
+  BPF_PROG_TYPE_XDP,
+} from '@tsbpf/uapi';
+import { EMPTY_REGISTRIES, type HelperRow, type ProgOps, type Registries } from '@tsbpf/core';
 import { netProgTypes, netPtrClasses } from './rows.ts';
 import { netVerbs } from './verbs.ts';
+import { skbBytesHelpers } from './helpers/skb-bytes.ts';
+import { skbCsumHelpers } from './helpers/skb-csum.ts';
+import { skbEcnHelpers } from './helpers/skb-ecn.ts';
+import { skbFactsHelpers } from './helpers/skb-facts.ts';
+import { skbHashHelpers } from './helpers/skb-hash.ts';
+import { skbRedirectHelpers } from './helpers/skb-redirect.ts';
+import { skbResizeHelpers } from './helpers/skb-resize.ts';
+import { skbRoomHelpers } from './helpers/skb-room.ts';
+import { skbVlanHelpers } from './helpers/skb-vlan.ts';
+import { sockCastHelpers } from './helpers/sock-cast.ts';
 import { xdpAdjustHelpers } from './helpers/xdp-adjust.ts';
 import { xdpRedirectHelpers } from './helpers/xdp-redirect.ts';
+import { testRunSkb } from './test-run/skb.ts';
 import { testRunXdp } from './test-run/xdp.ts';
 
 /** What running a program type means, for those that BPF_PROG_TEST_RUN can run. */
 const PROG_OPS: Readonly<Record<number, ProgOps>> = {
   [BPF_PROG_TYPE_XDP]: { testRun: testRunXdp },
+  [BPF_PROG_TYPE_SOCKET_FILTER]: { testRun: testRunSkb },
+  [BPF_PROG_TYPE_SCHED_CLS]: { testRun: testRunSkb },
+  [BPF_PROG_TYPE_SCHED_ACT]: { testRun: testRunSkb },
+  [BPF_PROG_TYPE_LWT_IN]: { testRun: testRunSkb },
+  [BPF_PROG_TYPE_LWT_OUT]: { testRun: testRunSkb },
+  [BPF_PROG_TYPE_LWT_XMIT]: { testRun: testRunSkb },
+  [BPF_PROG_TYPE_LWT_SEG6LOCAL]: { testRun: testRunSkb },
 };
+
+/** Bodies of networking's helpers. */
+export const netHelpers: readonly HelperRow[] = [
+  ...skbBytesHelpers,
+  ...skbCsumHelpers,
+  ...skbEcnHelpers,
+  ...skbFactsHelpers,
+  ...skbHashHelpers,
+  ...skbRedirectHelpers,
+  ...skbResizeHelpers,
+  ...skbRoomHelpers,
+  ...skbVlanHelpers,
+  ...sockCastHelpers,
+  ...xdpAdjustHelpers,
+  ...xdpRedirectHelpers,
+];
 
 /** Everything networking adds to a kernel. */
 export function netRegistries(): Registries {
   return {
     ...EMPTY_REGISTRIES,
     progTypes: netProgTypes.map((row) => ({ ...row, ops: PROG_OPS[row.type] ?? row.ops })),
-    helpers: [...xdpAdjustHelpers, ...xdpRedirectHelpers],
+    helpers: netHelpers,
     ptrClasses: netPtrClasses,
     verbs: [netVerbs],
   };

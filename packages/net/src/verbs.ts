@@ -3,6 +3,7 @@
 import { CAP_NET_ADMIN, ENODEV, EPERM } from '@tsbpf/uapi';
 import type { HostVerbRow } from '@tsbpf/core';
 import { netOf } from './net-state.ts';
+import { attachTcFilter, detachTcFilter } from './tc/filters.ts';
 import { setXdp } from './xdp/attach.ts';
 
 export const netVerbs: HostVerbRow = {
@@ -11,5 +12,15 @@ export const netVerbs: HostVerbRow = {
     if (!kernel.env.capable(CAP_NET_ADMIN)) return -EPERM;
     const device = netOf(kernel).findDevice(ifindex);
     return device === undefined ? -ENODEV : setXdp(device, progFd, flags);
+  },
+  attachTc(kernel, ifindex, progFd, options) {
+    if (!kernel.env.capable(CAP_NET_ADMIN)) return -EPERM;
+    const device = netOf(kernel).findDevice(ifindex);
+    return device === undefined ? -ENODEV : attachTcFilter(device, progFd, options);
+  },
+  detachTc(kernel, ifindex, options) {
+    if (!kernel.env.capable(CAP_NET_ADMIN)) return -EPERM;
+    const device = netOf(kernel).findDevice(ifindex);
+    return device === undefined ? -ENODEV : detachTcFilter(device, options);
   },
 };

@@ -2,8 +2,9 @@
 import { EINVAL, errnoName, SyscallError, UsageError } from '@tsbpf/uapi';
 import type { BpfProg, KernelObject } from '@tsbpf/core';
 import type { Net } from '../net-state.ts';
+import { attachTcFilter, detachTcFilter, NO_FILTERS, type TcAttachOptions, type TcFilters } from '../tc/filters.ts';
 import { setXdp, type XdpSlots } from '../xdp/attach.ts';
-import { receiveFrame, type ReceiveResult } from './receive.ts';
+import { receiveFrame, sendFrame, type ReceiveResult } from './receive.ts';
 import { createDeviceObject, freeDeviceObject, IFF_UP, type DeviceObject } from './device-object.ts';
 import type { NetNamespace } from './namespace.ts';
 import { readField, writeField } from './fields.ts';
@@ -43,6 +44,7 @@ export interface SavedDevice {
   readonly transmitted: number;
   readonly delivered: number;
   readonly xdp: XdpSlots;
+  readonly tc: TcFilters;
 }
 
 /** A network device of the simulated kernel. */
@@ -58,6 +60,8 @@ export class NetDevice implements KernelObject {
   readonly netns: NetNamespace;
   /** Offsets of `struct xdp_rxq_info`, by receive queue. */
   readonly rxqs: readonly number[];
+  /** Classifiers, by direction. */
+  tc: TcFilters = NO_FILTERS;
   /** Attached XDP programs, by mode. */
   xdp: XdpSlots = { native: undefined, generic: undefined };
   readonly #transmitted: TransmittedFrame[] = [];
@@ -138,6 +142,32 @@ export class NetDevice implements KernelObject {
     }
   }
 
+  /**
+   * Adds a classifier and answers its handle.
+   * @errno EEXIST the handle is taken
+   * @errno EINVAL not a program of type SCHED_CLS, or no such priority
+   */
+  attachTc(prog: BpfProg | number, options: TcAttachOptions): number {
+    const handle = attachTcFilter(this, prog, options);
+    if (handle < 0) {
+      throw new SyscallError(`attaching a classifier to ${this.name}: ${errnoName(-handle)}`, {
+        errno: -handle,
+        cmd: 'attachTc',
+      });
+    }
+    return handle;
+  }
+
+  /** Removes a classifier; false where there is none of that handle. */
+  detachTc(options: { direction: TcAttachOptions['direction']; handle: number }): boolean {
+    return detachTcFilter(this, options) === 0;
+  }
+
+  /** Sends a frame, with its link header, as a protocol would: through the egress classifiers. 0 or -errno. */
+  send(frame: Uint8Array): number {
+    return sendFrame(this, frame);
+  }
+
   /** A frame arrives, with its link header; on receive queue 0 unless said otherwise. */
   receive(frame: Uint8Array, options: { queue?: number } = {}): ReceiveResult {
     const queue = options.queue ?? 0;
@@ -162,16 +192,19 @@ export class NetDevice implements KernelObject {
   /** Detaches all programs; the memory stays until no run can hold it. */
   unregister(): void {
     for (const prog of [this.xdp.native, this.xdp.generic]) prog?.put();
+    for (const { prog } of [...this.tc.ingress, ...this.tc.egress]) prog.put();
+    this.tc = NO_FILTERS;
     this.xdp = { native: undefined, generic: undefined };
     this.net.kernel.rcu.callRcu(() => freeDeviceObject(this.net.kernel, this.#object));
   }
 
   save(): SavedDevice {
-    return { transmitted: this.#transmitted.length, delivered: this.#delivered.length, xdp: { ...this.xdp } };
+    return { transmitted: this.#transmitted.length, delivered: this.#delivered.length, xdp: this.xdp, tc: this.tc };
   }
   restore(saved: SavedDevice): void {
     this.#transmitted.length = saved.transmitted;
     this.#delivered.length = saved.delivered;
-    this.xdp = { ...saved.xdp };
+    this.xdp = saved.xdp;
+    this.tc = saved.tc;
   }
 }
