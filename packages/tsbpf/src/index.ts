@@ -1,2 +1,20 @@
 // SPDX-License-Identifier: MIT
-export {};
+// The facade: a simulated kernel with everything in it, the loader, and the constants, attributes and errors of bpf(2).
+// eslint-disable-next-line no-restricted-syntax -- users take constants and errors from here
+export * from '@tsbpf/uapi';
+export { createKernel, type CreateKernelOptions, type EngineName, type SimulatedKernel } from './create-kernel.ts';
+export { defaultRegistries } from './registries.ts';
+export { runBytecode, type RunBytecodeOptions, type RunBytecodeResult } from './run-bytecode.ts';
+export {
+  openObject,
+  BpfObject,
+  BpfProgram,
+  BpfMap,
+  BpfLink,
+  type OpenOptions,
+  type MapValue,
+  type TestRunOptions,
+  type TestRunResult,
+} from '@tsbpf/loader';
+export type { Net, NetDevice, ReceiveResult } from '@tsbpf/net';
+export type { ExecObserver, HelperFn, HelperCall, KernelVersion, Registries, Run, RunView } from '@tsbpf/core';

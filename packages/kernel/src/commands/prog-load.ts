@@ -96,7 +96,7 @@ export const progLoad: Command<5> = (k, attr) => {
     attachBtfId: attr.attach_btf_id ?? 0,
     targetProg,
   };
-  const result = k.verify(verifierEnv(k), toVerify, { log, diagnose: true });
+  const result = k.verify(verifierEnv(k), toVerify, { ...(log.level === 0 ? {} : { log }), diagnose: true });
   writeLog(attr.log_buf, result.log, log);
   if (result.errno < 0 || result.verified === undefined) {
     attr.diagnostic = result.diagnostic;

@@ -21,6 +21,7 @@ export function verifierEnv(k: KernelState): VerifierEnv {
     kernelSymbol: (name) => symbolAddr(k, name),
     jit: true,
     efficientUnaligned: true,
+    readMemory: (addr, lenBytes) => readWord(k, k.mem.toOff(addr), lenBytes),
     now: () => k.env.ktimeNs(),
     structOps: (structName) => k.registries.structOps.find((row) => row.name === structName),
   };
@@ -31,4 +32,11 @@ function symbolAddr(k: KernelState, name: string): bigint {
   const known = k.text.byName(name);
   if (known !== undefined) return known.addr;
   return k.vmlinux.btf.findByName(name, BTF_KIND_FUNC) === undefined ? 0n : k.text.define(name).addr;
+}
+
+/** Up to eight little-endian bytes as a number. */
+function readWord(k: KernelState, off: number, lenBytes: number): bigint {
+  let word = 0n;
+  for (let i = lenBytes - 1; i >= 0; i--) word = (word << 8n) | BigInt(k.mem.read8(off + i));
+  return word;
 }

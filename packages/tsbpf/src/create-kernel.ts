@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+import { ENOSYS, NotSupportedError } from '@tsbpf/uapi';
+import { createInterpreter } from '@tsbpf/interpreter';
+import { createKernel as createKernelOf, type EnvOptions, type Kernel } from '@tsbpf/kernel';
+import type { ExecObserver, HelperFn, KernelVersion, Registries } from '@tsbpf/core';
+import { netOf, type Net } from '@tsbpf/net';
+import { verify } from '@tsbpf/verifier';
+import { vmlinuxBtf } from '@tsbpf/vmlinux';
+import { defaultRegistries } from './registries.ts';
+
+/** An engine by name. */
+export type EngineName = 'interpreter' | 'jit';
+
+export interface CreateKernelOptions extends EnvOptions {
+  /** The Linux version whose rules apply. */
+  version?: KernelVersion;
+  engine?: EngineName;
+  /** The interpreter validates every access against live memory: slower, and a net under the verifier. */
+  checked?: boolean;
+  /** The BTF that kernel structures are laid out by; that of `@tsbpf/vmlinux` unless given. */
+  vmlinux?: Uint8Array;
+  /** Memory limits in pages of 64 KiB. */
+  memory?: { initialPages?: number; maximumPages?: number; shared?: boolean };
+  /** RLIMIT_NOFILE. */
+  fdLimit?: number;
+  /** Rows instead of, or besides, the built-in ones: see `defaultRegistries()`. */
+  registries?: Registries;
+}
+
+/** A simulated Linux. */
+export interface SimulatedKernel extends Kernel {
+  /** Devices and sockets. */
+  readonly net: Net;
+  /** Watches all runs until the returned function is called. */
+  observe(observer: ExecObserver): () => void;
+  /**
+   * Replaces a helper, by the name of its prototype (`bpf_ktime_get_ns`), until the returned function is called.
+   * `make` gets what it replaces.
+   */
+  overrideHelper(variant: string, make: (original: HelperFn | undefined) => HelperFn): () => void;
+}
+
+/**
+ * Makes a simulated Linux: deterministic, and sharing nothing with other kernels of the process.
+ * @errno ENOSYS NotSupportedError: a version or an engine that is not there.
+ */
+export function createKernel(options: CreateKernelOptions = {}): SimulatedKernel {
+  const { version = '5.6', engine = 'interpreter', checked, vmlinux, memory, fdLimit, registries, ...env } = options;
+  if (engine !== 'interpreter') {
+    throw new NotSupportedError(`the engine "${engine}" is not there; use "interpreter"`, {
+      errno: ENOSYS,
+      feature: `engine ${engine}`,
+    });
+  }
+  const kernel = createKernelOf({
+    version,
+    registries: registries ?? defaultRegistries(),
+    verify,
+    executor: (services) => createInterpreter(services, { checked }),
+    vmlinux: vmlinux ?? vmlinuxBtf(),
+    env,
+    ...(memory === undefined ? {} : { memory }),
+    ...(fdLimit === undefined ? {} : { fdLimit }),
+  });
+  return {
+    ...kernel,
+    net: netOf(kernel.state),
+    observe: (observer) => kernel.state.observe(observer),
+    overrideHelper: (variant, make) => kernel.state.overrideHelper(variant, make),
+  };
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+import { cgroupProgTypes } from '@tsbpf/cgroup/rows';
+import { mergeRegistries, withDeclaredGaps, type ProgTypeDef, type Registries } from '@tsbpf/core';
+import { helperRows } from '@tsbpf/helpers';
+import { mapTypes } from '@tsbpf/maps';
+import { netRegistries } from '@tsbpf/net';
+import { structOpsProgTypes } from '@tsbpf/struct-ops/rows';
+import { tracingProgTypes } from '@tsbpf/tracing/rows';
+
+/** By number, as `include/linux/bpf_types.h` all but lists them. */
+function inOrder(rows: readonly ProgTypeDef[]): ProgTypeDef[] {
+  return [...rows].sort((a, b) => a.type - b.type);
+}
+
+/**
+ * Everything that comes with tsbpf, as rows. Helpers of Linux v5.6 that have no body yet are declared gaps: programs
+ * that call them verify, and running them says which helper is missing.
+ */
+export function defaultRegistries(): Registries {
+  const all = mergeRegistries(
+    { mapTypes, helpers: helperRows },
+    netRegistries(),
+    { progTypes: tracingProgTypes },
+    { progTypes: cgroupProgTypes },
+    { progTypes: structOpsProgTypes },
+  );
+  return { ...all, progTypes: inOrder(all.progTypes), helpers: withDeclaredGaps(all.helpers) };
+}
