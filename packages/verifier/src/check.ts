@@ -41,7 +41,7 @@ import type { Verification } from './verification.ts';
 const MIN_LOG_SIZE = 128;
 const KNOWN_LOG_LEVELS = 7;
 
-/** One run over a program: its state, and the analysis where it came to that. */
+/** One run over a program: its state, and the analysis while that goes on. */
 interface Run {
   readonly v: Verification;
   analysis: Analysis | undefined;
@@ -59,6 +59,7 @@ function runPasses(run: Run, record: boolean): void {
   run.analysis = analysis;
   checkGlobalSubprogs(analysis);
   checkMain(analysis);
+  run.analysis = undefined;
   checkStackDepth(v);
   rewriteProgram(v);
 }
