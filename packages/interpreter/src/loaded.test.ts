@@ -208,6 +208,21 @@ describe('functions of the program', () => {
     expect(callEntry(slot.body, 7)).toBe(21n);
   });
 
+  it('have the context of the run that calls them', () => {
+    const k = new FakeKernel();
+    const contexts: number[] = [];
+    const row = k.helper({ retWidth: 'sext', call: (call) => contexts.push(call.ctx) });
+    const prog = k.load([I.mov64Imm(1, -7), I.callPseudo('f'), I.exit(), 'f', I.callHelper(1), I.exit()], {
+      calls: [row],
+      subprogs: [{ start: 3, linkage: 'global' }],
+    });
+    const [, slot] = prog.loaded.slots;
+    slot.patched = slot.body;
+    const ctx = k.ctx();
+    prog.loaded.run(ctx);
+    expect(contexts).toEqual([ctx]);
+  });
+
   it('go at most eight deep', () => {
     const k = new FakeKernel();
     const deep = (levels: number): ReturnType<FakeKernel['load']> =>
@@ -320,9 +335,10 @@ describe('tail calls', () => {
     expect(seen).toEqual([target, ctx]);
   });
 
-  it('from a function end that function with the result', () => {
-    const k = new FakeKernel();
-    const array = k.progArray([k.load([I.mov64Imm(0, 20), I.exit()])]);
+  it.each([false, true])('from a function end that function with the result, checked %s', (checked) => {
+    const k = new FakeKernel({ checked });
+    const target = k.load([I.mov64Imm(0, 20), I.exit()]);
+    const array = k.progArray([target]);
     const prog = k.load(
       [
         I.mov64Imm(6, 1),
@@ -339,6 +355,10 @@ describe('tail calls', () => {
       { subprogs: [{ start: 4 }] },
     );
     expect(prog.loaded.run(0)).toBe(21);
+    const targets: unknown[] = [];
+    k.observers = [{ tailCall: (_run, target) => targets.push(target) }];
+    expect(prog.loaded.run(0)).toBe(21);
+    expect(targets).toEqual([target]);
   });
 });
 

@@ -158,8 +158,8 @@ export class LoadedProgram implements LoadedProg, OwnProgram {
         run.lo[i] = regs.lo[i];
         run.hi[i] = regs.hi[i];
       }
-      // Of a global function the first argument is the context, where it is a pointer.
-      run.ctx = startIdx === 0 || run.hi[1] !== 0 ? run.lo[1] >>> 0 : (outer?.ctx ?? 0);
+      // A function is called from a run, whose context it shares; a program has its own in R1.
+      run.ctx = startIdx === 0 || outer === undefined ? run.lo[1] >>> 0 : outer.ctx;
       kernel.currentCall = run.call;
       if (slow) new Stepper(run, engine.stepperOptions()).finish();
       else execute(run);

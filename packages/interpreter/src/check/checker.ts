@@ -76,10 +76,12 @@ export class Checker {
     if (link?.kind === 'call' && link.row !== undefined) checkHelperArgs(this, run, idx, link.row, this.#written);
   }
 
-  /** Takes note of what the instruction wrote; `replaced`: a tail call went to another program. */
-  after(insn: Insn, link: Link | undefined, replaced: boolean): void {
+  /** Takes note of what the instruction wrote; `tailCalled`: it was a tail call that reached a program. */
+  after(insn: Insn, link: Link | undefined, tailCalled: boolean): void {
     const run = this.#run;
-    if (replaced) {
+    // From a function that is not main the program has run already, and R0 is its result.
+    if (tailCalled) this.#written |= 1;
+    if (tailCalled && this.#callers.length === 0) {
       this.#written = AT_START;
       this.#callers = [];
       this.#subprogs = [0];

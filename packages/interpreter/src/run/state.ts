@@ -112,6 +112,8 @@ export class RunState {
   maxLoops = MAX_LOOPS;
   loops = MAX_LOOPS;
   tailCalls = 0;
+  /** What the last tail call reached, for who steps. */
+  target: BpfProg | undefined = undefined;
   done = false;
 
   /** @errno ENOMEM FaultError: no room for the stacks */

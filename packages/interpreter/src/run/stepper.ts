@@ -179,13 +179,14 @@ export class Stepper implements Run {
     this.#checker?.before(idx, link);
     if (row !== undefined) for (const observer of observers) observer.helperCall?.(this, row);
 
-    const tailCallsBefore = run.tailCalls;
+    run.target = undefined;
     run.pc = Image.stopPc(idx) + WORDS;
     run.taken = false;
     execute(run);
 
     const insn = image.source.insns[idx];
-    this.#checker?.after(insn, link, run.executable.image !== image || run.tailCalls !== tailCallsBefore);
+    const { target } = run;
+    this.#checker?.after(insn, link, target !== undefined);
     if (observers.length > 0) {
       if (insn !== undefined && isConditional(insn)) {
         for (const observer of observers) observer.branch?.(this, run.taken);
@@ -195,10 +196,7 @@ export class Stepper implements Run {
       }
     }
     this.#insnIdx = run.done ? idx : run.next;
-    const { prog } = this;
-    if (run.tailCalls !== tailCallsBefore && prog !== undefined) {
-      for (const observer of observers) observer.tailCall?.(this, prog);
-    }
+    if (target !== undefined) for (const observer of observers) observer.tailCall?.(this, target);
     if (!run.done) return;
     for (const observer of observers) observer.exit?.(this, this.reg(0));
     this.#end();

@@ -21,6 +21,7 @@ export function tailCall(run: RunState): boolean {
   const prog = map.def.ops.tailCallTarget?.(map, index);
   if (prog === undefined) return false;
   run.tailCalls++;
+  run.target = prog;
   const own = ownOf(prog.loaded, host);
   if (own !== undefined && run.sp === 0) {
     own.relinkIfOverridden();
