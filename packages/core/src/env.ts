@@ -22,6 +22,8 @@ export interface KernelEnv {
   readonly cpus: number;
   /** The CPU the current run is on; 0 to cpus - 1. */
   cpu: number;
+  /** Offset in kernel memory of a u32 that always holds {@link cpu}, for code that runs there. */
+  readonly cpuOff?: number;
   /** CLOCK_MONOTONIC in nanoseconds. Each reading may advance it, as the script says. */
   ktimeNs(): bigint;
   /** CLOCK_BOOTTIME in nanoseconds. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { BpfProg, VerifiedProg } from './prog.ts';
-import type { FuncEntry } from './kernel-text.ts';
+import type { CallRegs, FuncEntry } from './kernel-text.ts';
 import type { FuncSlot } from './func-slot.ts';
 import type { KernelServices } from './services.ts';
 import type { HelperRow } from './func-proto.ts';
@@ -68,6 +68,11 @@ export interface LoadedProg {
   start(ctxOff: number): Run;
   /** Entry behind the main function's slot: tail calls, trampolines calling the original. */
   readonly body: FuncEntry;
+  /**
+   * Enters as the target of a tail call from another engine, behind the slot. Takes the number of tail calls of the run
+   * so far, this one included, and answers it as it is at the end. Absent: {@link body} is entered, and counts anew.
+   */
+  tailCall?(regs: CallRegs, tailCalls: number): number;
   /** The slots of main and the global functions. */
   readonly slots: readonly FuncSlot[];
   /** Bytes of machine code or of the engine's own form, and nanoseconds it took to make them. */

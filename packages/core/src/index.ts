@@ -16,7 +16,7 @@ export type { CgroupHooks } from './cgroup-hooks.ts';
 export type { StructOpsInstance, StructOpsRow } from './struct-ops-row.ts';
 export type { Checkpointable } from './checkpoint.ts';
 export { type KernelField, type KernelTypes, type KernelAliases, createKernelTypes } from './kernel-types.ts';
-export type { WasmEmit, HelperWasmEmitter, MapWasmEmitter } from './wasm-emit.ts';
+export type { WasmSignature, WasmEmit, WasmCall, HelperWasmEmitter, MapWasmOp, MapWasmEmitter } from './wasm-emit.ts';
 export {
   type MapParams,
   type MapFacts,
