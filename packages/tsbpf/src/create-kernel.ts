@@ -23,6 +23,8 @@ export interface CreateKernelOptions extends EnvOptions {
   memory?: { initialPages?: number; maximumPages?: number; shared?: boolean };
   /** RLIMIT_NOFILE. */
   fdLimit?: number;
+  /** Ethernet devices besides lo, by name: `eth0` unless given. */
+  devices?: readonly string[];
   /** Rows instead of, or besides, the built-in ones: see `defaultRegistries()`. */
   registries?: Registries;
 }
@@ -45,7 +47,8 @@ export interface SimulatedKernel extends Kernel {
  * @errno ENOSYS NotSupportedError: a version or an engine that is not there.
  */
 export function createKernel(options: CreateKernelOptions = {}): SimulatedKernel {
-  const { version = '5.6', engine = 'interpreter', checked, vmlinux, memory, fdLimit, registries, ...env } = options;
+  const { version = '5.6', engine = 'interpreter', checked, vmlinux, memory, fdLimit, registries, ...more } = options;
+  const { devices = ['eth0'], ...env } = more;
   if (engine !== 'interpreter') {
     throw new NotSupportedError(`the engine "${engine}" is not there; use "interpreter"`, {
       errno: ENOSYS,
@@ -62,9 +65,11 @@ export function createKernel(options: CreateKernelOptions = {}): SimulatedKernel
     ...(memory === undefined ? {} : { memory }),
     ...(fdLimit === undefined ? {} : { fdLimit }),
   });
+  const net = netOf(kernel.state);
+  for (const name of devices) net.createDevice({ name });
   return {
     ...kernel,
-    net: netOf(kernel.state),
+    net,
     observe: (observer) => kernel.state.observe(observer),
     overrideHelper: (variant, make) => kernel.state.overrideHelper(variant, make),
   };

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// Objects and programs as the verbs of the command name them.
+import { basename } from 'node:path';
+import { createKernel, openObject, type BpfObject, type BpfProgram, type SimulatedKernel } from 'tsbpf';
+import { badInput } from '../failure.ts';
+import { readBytes, readObject } from '../input/read-file.ts';
+
+/** Options that decide which kernel judges. */
+export interface KernelOptions {
+  /** A Linux version. */
+  readonly kernel?: string;
+  /** A BTF file to lay kernel structures out by. */
+  readonly btf?: string;
+  readonly checked?: boolean;
+}
+
+/** A simulated kernel for one verb. */
+export function makeKernel(options: KernelOptions): SimulatedKernel {
+  const { kernel: version = '5.6', btf, checked } = options;
+  if (!/^\d+\.\d+$/.test(version)) badInput(`--kernel ${version}: a version looks like 5.6`);
+  return createKernel({
+    version: version as `${number}.${number}`,
+    ...(btf === undefined ? {} : { vmlinux: readBytes(btf, 'a BTF blob') }),
+    ...(checked === undefined ? {} : { checked }),
+  });
+}
+
+/** The name libbpf gives an object: its file's, up to the first dot. */
+const objectName = (path: string): string => basename(path).split('.')[0] ?? 'object';
+
+/** Opens an object file for a kernel. `print` takes what libbpf would warn of. */
+export function openFile(
+  path: string,
+  options: { kernel: SimulatedKernel; logLevel: number; onWarning?: (text: string) => void },
+): BpfObject {
+  const { kernel, logLevel, onWarning } = options;
+  return openObject(readObject(path), {
+    sys: kernel,
+    name: objectName(path),
+    logLevel,
+    print: (level, text) => {
+      if (level === 'warn') onWarning?.(text);
+    },
+  });
+}
+
+/** The program a user means: by name, or the only one there is. */
+export function chooseProgram(obj: BpfObject, path: string, name: string | undefined): BpfProgram {
+  const names = [...obj.progs].map((prog) => prog.name);
+  if (names.length === 0) badInput(`${path}: has no programs`);
+  if (name !== undefined) {
+    const prog = obj.progs.get(name);
+    if (prog !== undefined) return prog;
+    badInput(`${path}: has no program "${name}"; it has ${names.join(', ')}`);
+  }
+  const [only] = obj.progs;
+  if (only === undefined || names.length > 1)
+    badInput(`${path}: has several programs: name one with --prog (${names.join(', ')})`);
+  return only;
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+import { basename } from 'node:path';
+import { LINKTYPE_ETHERNET, encodePcapng, iterateCapture, type WritablePacket } from '@tsbpf/capture';
+import type { BpfProgram, SimulatedKernel } from 'tsbpf';
+import { badInput } from '../failure.ts';
+import { readCaptureFile } from '../input/read-file.ts';
+import { progress } from '../output/progress.ts';
+import { writeWhole } from '../output/write-file.ts';
+
+/** The shortest frame that can arrive at an Ethernet device. */
+const MIN_FRAME = 14;
+
+export interface CaptureResult {
+  readonly file: string;
+  readonly packets: number;
+  readonly bytes: number;
+  /** Packets by verdict. */
+  readonly verdicts: ReadonlyMap<string, number>;
+  /** Packets too short to be frames. */
+  readonly skipped: number;
+  readonly out: string | undefined;
+}
+
+/** Lets every frame of a capture arrive at eth0 with the program attached there. */
+export function runCapture(options: {
+  kernel: SimulatedKernel;
+  prog: BpfProgram;
+  pcap: string;
+  out: string | undefined;
+}): CaptureResult {
+  const { kernel, prog, pcap, out } = options;
+  const device = kernel.net.device('eth0');
+  using _link = prog.attachXdp(device);
+  const verdicts = new Map<string, number>();
+  const written: WritablePacket[] = [];
+  const bar = progress(`${basename(pcap)}: packets`);
+  let packets = 0;
+  let bytes = 0;
+  let skipped = 0;
+  for (const packet of iterateCapture(readCaptureFile(pcap))) {
+    if (packet.linkType !== LINKTYPE_ETHERNET) {
+      badInput(`${pcap}: link type ${packet.linkType} is not Ethernet (${LINKTYPE_ETHERNET}), which XDP programs see`);
+    }
+    if (packet.data.length < MIN_FRAME) {
+      skipped++;
+      continue;
+    }
+    packets++;
+    bytes += packet.data.length;
+    const result = device.receive(packet.data);
+    verdicts.set(result.action, (verdicts.get(result.action) ?? 0) + 1);
+    if (out !== undefined) written.push({ data: result.data, tsNs: packet.tsNs });
+    bar.update(packets);
+  }
+  bar.done();
+  if (out !== undefined) {
+    writeWhole(out, encodePcapng(written, { interfaces: [{ linkType: LINKTYPE_ETHERNET, name: 'eth0' }] }));
+  }
+  return { file: pcap, packets, bytes, verdicts, skipped, out };
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from 'commander';
+import { UNSUPPORTED, FAILED, OK } from '../exit-status.ts';
+import { CommandFailure, badInput } from '../failure.ts';
+import { VerifierError, BPF_PROG_TYPE_NAMES, BPF_PROG_TYPE_XDP, type BpfProgram } from 'tsbpf';
+import { explainRejection } from '../output/rejection.ts';
+import { note, print } from '../output/streams.ts';
+import { readBytes } from '../input/read-file.ts';
+import { jsonReport, textReport, type RunReport } from '../output/run-report.ts';
+import { chooseProgram, makeKernel, openFile, type KernelOptions } from './open.ts';
+import { runCapture } from './run-capture.ts';
+
+const STATS_LEVEL = 4;
+
+export interface RunOptions extends KernelOptions {
+  readonly prog?: string;
+  readonly pcap?: string;
+  readonly out?: string;
+  readonly dataIn?: string;
+  readonly ctxIn?: string;
+  readonly repeat?: string;
+  readonly json?: boolean;
+}
+
+function parseRepeat(text: string | undefined): number {
+  if (text === undefined) return 1;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 0xffffffff) badInput(`--repeat ${text}: a number from 1`);
+  return value;
+}
+
+/** Runs the program once, or as often as asked, over bytes from files. */
+function runOnce(prog: BpfProgram, options: RunOptions): RunReport['single'] {
+  const result = prog.testRun({
+    ...(options.dataIn === undefined ? {} : { data: readBytes(options.dataIn, 'a packet') }),
+    ...(options.ctxIn === undefined ? {} : { ctx: readBytes(options.ctxIn, 'a context') }),
+    repeat: parseRepeat(options.repeat),
+  });
+  return { retval: result.retval, data: result.data, ctx: result.ctx, repeat: parseRepeat(options.repeat) };
+}
+
+function run(path: string, options: RunOptions): number {
+  if (options.pcap !== undefined && options.dataIn !== undefined) badInput('give either --pcap or --data-in');
+  if (options.out !== undefined && options.pcap === undefined)
+    badInput('--out writes the packets of --pcap as they came out');
+  const kernel = makeKernel(options);
+  using obj = openFile(path, { kernel, logLevel: STATS_LEVEL, onWarning: () => undefined });
+  const prog = chooseProgram(obj, path, options.prog);
+  for (const other of obj.progs) other.autoload = other === prog;
+  try {
+    obj.load();
+  } catch (error) {
+    if (!(error instanceof VerifierError)) throw error;
+    note(`${path}: ${prog.name} was rejected (${error.code})`);
+    if (error.diagnostic === undefined) note(error.log.trimEnd());
+    else for (const line of explainRejection(error.diagnostic)) note(line);
+    return FAILED;
+  }
+  const report: RunReport = {
+    file: path,
+    prog: prog.name,
+    type: BPF_PROG_TYPE_NAMES[prog.type] ?? String(prog.type),
+    log: prog.log,
+    maps: [...obj.maps],
+    tracePipe: kernel.state.env.tracePipe,
+    capture: undefined,
+    single: undefined,
+  };
+  if (options.pcap !== undefined) {
+    if (prog.type !== BPF_PROG_TYPE_XDP) {
+      throw new CommandFailure(
+        `${path}: ${prog.name} is of type ${report.type}: a capture can be run over XDP programs`,
+        UNSUPPORTED,
+      );
+    }
+    report.capture = runCapture({ kernel, prog, pcap: options.pcap, out: options.out });
+  } else if (options.dataIn !== undefined || options.ctxIn !== undefined || options.repeat !== undefined) {
+    report.single = runOnce(prog, options);
+  }
+  if (options.json === true) print(JSON.stringify(jsonReport(report), null, 2));
+  else for (const line of textReport(report)) print(line);
+  return OK;
+}
+
+export function addRunCommand(program: Command, done: (status: number) => void): void {
+  program
+    .command('run')
+    .description('load a program, run it over packets, and show verdicts and maps')
+    .argument('<OBJ>', 'an object file that clang compiled')
+    .option('--prog <NAME>', 'the program, where the object has several')
+    .option('--pcap <FILE>', 'a packet capture whose frames arrive at eth0')
+    .option('--out <FILE>', 'write the frames as the program left them, pcapng')
+    .option('--data-in <FILE>', 'run once over these bytes (BPF_PROG_TEST_RUN)')
+    .option('--ctx-in <FILE>', 'the context of that run')
+    .option('--repeat <N>', 'run that often')
+    .option('--kernel <VERSION>', 'rules of this Linux version', '5.6')
+    .option('--btf <FILE>', 'BTF to lay kernel structures out by')
+    .option('--checked', 'check every memory access against live memory')
+    .option('--json', 'one object')
+    .action((path: string, options: RunOptions) => done(run(path, options)));
+}
