@@ -21,9 +21,11 @@ export const PACKET_OTHERHOST = 3;
 
 const swap16 = (value: number): number => ((value & 0xff) << 8) | (value >>> 8);
 
-function packetType(destination: Uint8Array, own: Uint8Array): number {
+/** The loopback device has no broadcast address: what is sent to all is multicast there. */
+function packetType(destination: Uint8Array, device: NetDevice): number {
+  const own = device.mac;
   if (destination.every((byte, i) => byte === own[i])) return PACKET_HOST;
-  if (destination.every((byte) => byte === 0xff)) return PACKET_BROADCAST;
+  if (!device.loopback && destination.every((byte) => byte === 0xff)) return PACKET_BROADCAST;
   return ((destination[0] ?? 0) & 1) === 1 ? PACKET_MULTICAST : PACKET_OTHERHOST;
 }
 
@@ -41,7 +43,7 @@ export function ethTypeTrans(skb: Skb, device: NetDevice): void {
   skb.resetHeader('mac_header');
   const { data } = skb;
   skb.pull(ETH_HLEN);
-  skb.set('pkt_type', packetType(skb.kernel.mem.readBytes(data, 6), device.mac));
+  skb.set('pkt_type', packetType(skb.kernel.mem.readBytes(data, 6), device));
   skb.protocol = encapsulatedProtocol(skb, data + ETH_HLEN - 2, skb.len);
 }
 
