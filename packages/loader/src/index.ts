@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-export { openObject, BpfObject, type OpenOptions } from './handle/object.ts';
+export { objectName, openObject, BpfObject, type OpenOptions } from './handle/object.ts';
 export { BpfProgram } from './handle/program.ts';
 export { BpfMap, type MapValue } from './handle/map.ts';
 export type { MapBatch, BatchPage } from './handle/map-batch.ts';

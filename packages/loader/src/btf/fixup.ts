@@ -78,12 +78,14 @@ function findInt(edit: BtfEditor): number {
 /** The kernel knows no extern variables and functions: they become integers, and a function its own kind of global. */
 function fixKsyms(edit: BtfEditor, id: number): void {
   const intId = findInt(edit);
-  let dummyId = 0;
-  const dummyName = edit.addString(DUMMY_NAME);
-  const dummy = (): number =>
-    (dummyId ||= edit.addRecord([dummyName, K.packInfo(K.BTF_KIND_VAR, 0, false), intId, K.BTF_VAR_GLOBAL_ALLOCATED]));
-  for (let i = 0; i < edit.vlen(id); i++) {
-    const typeId = edit.word(id, entry(i, VAR_TYPE));
+  const types = Array.from({ length: edit.vlen(id) }, (_, i) => edit.word(id, entry(i, VAR_TYPE)));
+  // What stands for functions, and names parameters that have no name.
+  const dummyName = types.some((type) => edit.kind(type) === K.BTF_KIND_FUNC) ? edit.addString(DUMMY_NAME) : 0;
+  const dummyId =
+    dummyName === 0
+      ? 0
+      : edit.addRecord([dummyName, K.packInfo(K.BTF_KIND_VAR, 0, false), intId, K.BTF_VAR_GLOBAL_ALLOCATED]);
+  for (const [i, typeId] of types.entries()) {
     if (edit.kind(typeId) === K.BTF_KIND_FUNC) {
       edit.setInfo(typeId, K.BTF_KIND_FUNC, K.BTF_FUNC_GLOBAL);
       const proto = edit.word(typeId, 2);
@@ -93,7 +95,7 @@ function fixKsyms(edit: BtfEditor, id: number): void {
           edit.setWord(proto, 3 + 2 * p, dummyName);
         }
       }
-      edit.setWord(id, entry(i, VAR_TYPE), dummy());
+      edit.setWord(id, entry(i, VAR_TYPE), dummyId);
     } else {
       edit.setWord(typeId, 3, K.BTF_VAR_GLOBAL_ALLOCATED);
       edit.setWord(typeId, 2, intId);

@@ -20,7 +20,7 @@ import { needSys } from './syscall.ts';
 export interface OpenOptions {
   /** Where the object will be loaded; without one it can only be looked at. */
   readonly sys?: Sys;
-  /** The object's name, of which internal maps take a part: letters, digits and `_`. */
+  /** The object's name, of which internal maps take a part; see {@link objectName}. */
   readonly name?: string;
   /** Kernel types for CO-RE in place of the running kernel's: BTF, its bytes, or an ELF file with a .BTF section. */
   readonly btf?: Btf | Uint8Array;
@@ -240,6 +240,11 @@ export class BpfObject {
 
 function list(handles: Iterable<{ readonly name: string }>): string {
   return Array.from(handles, (handle) => handle.name).join(', ') || 'none';
+}
+
+/** The name that libbpf gives an object: the file's, up to its first dot. */
+export function objectName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1).split('.')[0];
 }
 
 /**

@@ -206,6 +206,13 @@ export function fillSlots(state: LoadState, map: BpfMap): void {
   }
 }
 
+function slotsExist(state: LoadState, map: BpfMap): boolean {
+  for (const slot of map.spec.slots?.values() ?? []) {
+    if ('map' in slot && !state.maps.some((m) => m.name === slot.map && m.exists)) return false;
+  }
+  return true;
+}
+
 /** Makes every map that is wanted, or takes it from where it is pinned. */
 export function createMaps(state: LoadState, structOps: ReadonlyMap<BpfMap, KernelStructOps>): void {
   const { sys, refuse } = state;
@@ -218,7 +225,7 @@ export function createMaps(state: LoadState, structOps: ReadonlyMap<BpfMap, Kern
   for (const map of state.maps) {
     if (!map.autocreate) state.print('debug', `map '${map.name}': skipped auto-creating...`);
   }
-  const fresh: BpfMap[] = [];
+  const waiting: BpfMap[] = [];
   for (const map of pending) {
     const { spec } = map;
     if ((spec.mapFlags & BPF_F_MMAPABLE) !== 0 && spec.kind !== 'user' && !state.features.has('arrayMmap')) {
@@ -231,7 +238,11 @@ export function createMaps(state: LoadState, structOps: ReadonlyMap<BpfMap, Kern
     map.adoptFd(fd, { reused: pinned !== undefined });
     if (pinned !== undefined) continue;
     populate(state, map);
-    fresh.push(map);
+    if (map.type !== BPF_MAP_TYPE_PROG_ARRAY && map.spec.slots !== undefined) {
+      // An initialiser may name a map that comes later in the object.
+      if (slotsExist(state, map)) fillSlots(state, map);
+      else waiting.push(map);
+    }
     if (path === undefined) continue;
     const result = sys.bpf(BPF_OBJ_PIN, { pathname: path, bpf_fd: fd });
     if (result < 0) {
@@ -239,5 +250,5 @@ export function createMaps(state: LoadState, structOps: ReadonlyMap<BpfMap, Kern
     }
     state.print('debug', `pinned map '${path}'`);
   }
-  for (const map of fresh) if (map.type !== BPF_MAP_TYPE_PROG_ARRAY) fillSlots(state, map);
+  for (const map of waiting) fillSlots(state, map);
 }

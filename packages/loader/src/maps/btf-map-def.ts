@@ -199,9 +199,8 @@ export function fillMapDef(
         break;
       case 'pinning':
         if (isInner) refuse(`map '${name}': inner def can't be pinned.`, { map: name });
-        pinning = uintOf(ctx, name, member);
-        if (pinning !== 0 && pinning !== 1) refuse(`map '${name}': invalid pinning value ${pinning}.`, { map: name });
-        map.pinning = pinning;
+        map.pinning = uintOf(ctx, name, member);
+        if (map.pinning > 1) refuse(`map '${name}': invalid pinning value ${map.pinning}.`, { map: name });
         break;
       default:
         refuse(`map '${name}': unknown field '${member.name}'.`, { errno: EOPNOTSUPP, map: name });

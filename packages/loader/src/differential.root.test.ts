@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// The same objects through Debian's libbpf (by bpftool) and through this package, on the running kernel: both must
+// ask it for the same maps, types and programs.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Sys } from '@tsbpf/uapi';
+import { loadEvents, parseCapture, recordingSys, type LoadEvent } from '../test/capture/events.ts';
+import { objectName, openObject } from './index.ts';
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const FIXTURES = join(HERE, '../test/fixtures');
+const XDP_TOOLS = '/usr/lib/x86_64-linux-gnu/bpf';
+/**
+ * libbpf 1.1 of Debian refuses legacy maps, .bss.* and struct_ops members that the kernel lacks; freplace and
+ * xdpdump_bpf need a target, and bpftool no program of an unknown section.
+ */
+const SKIPPED = /^(legacy|bss|struct_ops_gone|freplace|sections)\.|bpfeb|^xdpdump_bpf/;
+
+const has = (command: string): boolean => spawnSync(command, ['--version']).status === 0;
+
+function whyNot(): string | undefined {
+  if (process.getuid?.() !== 0) return 'needs root';
+  if (!has('bpftool')) return 'needs bpftool';
+  if (!has('gcc') && !has('clang-16')) return 'needs a C compiler';
+  return undefined;
+}
+const reason = whyNot();
+if (reason !== undefined) console.log(`loader: differential test skipped: ${reason}`);
+
+const objects = [
+  ...readdirSync(FIXTURES)
+    .filter((name) => name.endsWith('.o'))
+    .map((name) => join(FIXTURES, name)),
+  ...(existsSync(XDP_TOOLS) ? readdirSync(XDP_TOOLS).map((name) => join(XDP_TOOLS, name)) : []),
+  join(HERE, '../../../examples/xdp-firewall/firewall.bpf.o'),
+].filter((path) => !SKIPPED.test(basename(path)));
+
+/** Enough of an event to see where two lists differ. */
+const brief = (e: LoadEvent): string =>
+  e.event === 'map' || e.event === 'prog'
+    ? `${e.event} ${e.fields['name']}`
+    : e.event === 'btf'
+      ? 'btf'
+      : `${e.event} ${e.map}`;
+
+describe.skipIf(reason !== undefined)('what libbpf and we ask a kernel for', () => {
+  let dir = '';
+  let host: Sys;
+  beforeAll(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'tsbpf-loader-'));
+    execFileSync('mount', ['-t', 'bpf', 'bpffs', dir]);
+    const { createHost } = (await import('@tsbpf/host' as string)) as { createHost: () => Sys };
+    host = createHost();
+    const source = join(HERE, '../test/capture/capture.c');
+    execFileSync(has('gcc') ? 'gcc' : 'clang-16', [
+      '-shared',
+      '-fPIC',
+      '-o',
+      `${tmpdir()}/tsbpf-capture.so`,
+      source,
+      '-ldl',
+    ]);
+  });
+  afterAll(() => {
+    if (dir === '') return;
+    execFileSync('umount', [dir]);
+    rmSync(dir, { recursive: true });
+  });
+
+  function libbpf(path: string): LoadEvent[] {
+    const log = join(tmpdir(), `tsbpf-capture-${process.pid}.jsonl`);
+    rmSync(log, { force: true });
+    // In a mount namespace of its own, so that nothing stays pinned.
+    const script = 'mount -t bpf bpffs /sys/fs/bpf && exec bpftool prog loadall "$1" /sys/fs/bpf/progs';
+    const run = spawnSync('unshare', ['-m', 'sh', '-c', script, 'sh', path], {
+      env: { ...process.env, LD_PRELOAD: `${tmpdir()}/tsbpf-capture.so`, TSBPF_CAPTURE: log },
+      encoding: 'utf8',
+    });
+    const events = loadEvents(parseCapture(existsSync(log) ? readFileSync(log, 'utf8') : ''));
+    rmSync(log, { force: true });
+    if (events.length === 0) throw new Error(`bpftool: ${run.stdout}${run.stderr}`);
+    return events;
+  }
+
+  function ours(path: string): LoadEvent[] {
+    const { sys, calls } = recordingSys(host);
+    const obj = openObject(readFileSync(path), {
+      sys,
+      name: objectName(path),
+      pinRootPath: dir,
+    });
+    try {
+      obj.load();
+    } finally {
+      obj.close();
+      for (const map of obj.maps) if (map.pinPath !== undefined) rmSync(map.pinPath, { force: true });
+    }
+    return loadEvents(calls);
+  }
+
+  it.each(objects.map((path) => [basename(path), path]))('%s', (_name, path) => {
+    const wanted = libbpf(path);
+    const got = ours(path);
+    expect(got.map(brief)).toEqual(wanted.map(brief));
+    expect(got).toEqual(wanted);
+  });
+});
