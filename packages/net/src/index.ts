@@ -15,3 +15,10 @@ export {
   XDP_FLAGS_UPDATE_IF_NOEXIST,
   type XdpSlots,
 } from './xdp/attach.ts';
+// What other subsystems build sockets and packets from.
+export { createSock, freeSock, isFullSock, TCP_CLOSE, TCP_LISTEN, type Sock } from './sock/sock.ts';
+export { readField, writeField, writePointerField } from './dev/fields.ts';
+export { readPointer, writePointer } from './dev/pointer.ts';
+export { skbLayout, type SkbLayout } from './skb/layout.ts';
+export { Skb } from './skb/skb.ts';
+export { testRunSkb } from './test-run/skb.ts';
