@@ -4,7 +4,7 @@
 // sets: their order is no part of the contract.
 import { afterAll, describe, expect, it } from 'vitest';
 import { createHost, pinToCpu } from '@tsbpf/host';
-import { TestMap, answerText, openSystemPair, randomSource, u32s, type RandomSource } from '@tsbpf/testkit';
+import { type TestMap, answerText, openSystemPair, randomSource, u32s, type RandomSource } from '@tsbpf/testkit';
 import {
   BPF_F_NO_COMMON_LRU,
   BPF_F_NO_PREALLOC,
