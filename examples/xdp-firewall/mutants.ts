@@ -58,7 +58,10 @@ export const MUTANTS: readonly Mutant[] = [
   one('a source is indexed by the TTL, unchecked', 'src->packets += 1;', '((__u8 *)src)[ip->ttl] = 1;'),
   one('a source is indexed by the TTL, masked', 'src->packets += 1;', '((volatile __u8 *)src)[ip->ttl & 7] = 1;'),
   one('the value to insert is not initialised', 'struct source fresh = {};', 'struct source fresh;'),
-  atEnd('the key is not initialised', 'char key[4]; bpf_map_lookup_elem(&counters, key);'),
+  atEnd(
+    'the key is not initialised',
+    'void *key; asm volatile("%0 = r10; %0 += -400" : "=r"(key)); bpf_map_lookup_elem(&counters, key);',
+  ),
   atEnd('the context is passed as a key', 'bpf_map_lookup_elem(&counters, ctx);'),
   atEnd('a number is passed as a key', 'bpf_map_lookup_elem(&counters, (void *)8);'),
   atEnd('NULL is passed as a key', 'bpf_map_lookup_elem(&counters, (void *)0);'),
@@ -94,7 +97,7 @@ export const MUTANTS: readonly Mutant[] = [
   atEnd('the stack is written above its top', 'asm volatile("*(u64 *)(r10 + 8) = %0" :: "r"((long)verdict));'),
   atEnd('the stack is written below its end', 'asm volatile("*(u64 *)(r10 - 520) = %0" :: "r"((long)verdict));'),
   atEnd('the stack is written unaligned', 'asm volatile("*(u64 *)(r10 - 9) = %0" :: "r"((long)verdict));'),
-  atEnd('the stack is read where nothing was written', 'asm volatile("%0 = *(u64 *)(r10 - 504)" : "=r"(verdict));'),
+  atEnd('the stack is read where nothing was written', 'asm volatile("%0 = *(u64 *)(r10 - 440)" : "=r"(verdict));'),
   one('an unbounded number is added to a packet pointer', 'c->pos += (ext[1] + 1) * 8;', 'c->pos += *(__u64 *)ext;'),
   one('another licence', 'SEC("license") = "GPL"', 'SEC("license") = "Proprietary"'),
   {
