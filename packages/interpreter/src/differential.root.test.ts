@@ -11,7 +11,7 @@ import {
   type ProgLoadAttr,
   type TestRunAttr,
 } from '@tsbpf/uapi';
-import { LOAD_BYTES, randomProgram, randomWords, type Below } from '../test/random-program.ts';
+import { jumpsOrFetches, LOAD_BYTES, randomProgram, randomWords, type Below } from '../test/random-program.ts';
 import { loadBare, type BareHelper } from './bare/bare.ts';
 
 /** A socket filter's packet begins behind it. */
@@ -56,7 +56,7 @@ describe.skipIf(typeof opened === 'string')('random programs', () => {
     const below: Below = randomSource(seed);
     let ran = 0;
     for (let i = 0; i < 250; i++) {
-      const insns = randomProgram(below, 80, known);
+      const insns = randomProgram(below, 80, (row) => known(row) && jumpsOrFetches(row, i % 2 === 0));
       const words = randomWords(below);
       const packet = new Uint8Array(ETH_HLEN + words.length);
       packet.set(words, ETH_HLEN);

@@ -2,7 +2,7 @@
 // Random programs that any verifier accepts: arithmetic, forward jumps, and memory on the stack, over all rows of the
 // instruction table. R0's low word at the end depends on all registers and on the stack.
 import { exit, callHelper, ldxMem, OPCODES, alu64Imm, alu64Reg, mov64Imm, mov64Reg, program, type Insn, type OpcodeRow, type ProgramItem } from '@tsbpf/insn';
-import { BPF_ADD, BPF_DW, BPF_MUL, BPF_RSH, BPF_XOR } from '@tsbpf/uapi';
+import { BPF_ADD, BPF_DW, BPF_FETCH, BPF_MUL, BPF_RSH, BPF_XOR } from '@tsbpf/uapi';
 import { EDGES } from './model.ts';
 
 const FORMS: readonly OpcodeRow['form'][] = [
@@ -22,6 +22,16 @@ const FORMS: readonly OpcodeRow['form'][] = [
   'store_release',
 ];
 const ROWS = OPCODES.filter((row) => FORMS.includes(row.form));
+/**
+ * Rows that may be in one program. Linux 6.18's verifier does not follow what an atomic operation fetches from the stack
+ * back to where it was stored, and then removes branches that are taken: programs either jump or fetch.
+ */
+export function jumpsOrFetches(row: OpcodeRow, fetches: boolean): boolean {
+  const isJump = row.form === 'jmp_imm' || row.form === 'jmp_reg';
+  const isFetch = row.form === 'atomic' && ((row.fixed.imm ?? 0) & BPF_FETCH) !== 0;
+  return fetches ? !isJump : !isFetch;
+}
+
 /** Bytes of stack that programs use. */
 const STACK = 32;
 /** Bytes of ten numbers. */
@@ -82,8 +92,7 @@ export function randomWords(below: Below): Uint8Array {
 
 /**
  * A program of about `length` random instructions between its head and its tail. It gets ten numbers from the helper
- * skb_load_bytes, so that a verifier knows nothing of them: Linux 6.18's takes a wrong branch for known ones, since it
- * does not follow what is fetched from the stack by an atomic operation back to where it was stored.
+ * skb_load_bytes, so that a verifier knows nothing of them.
  */
 export function randomProgram(below: Below, length: number, usable: (row: OpcodeRow) => boolean): Insn[] {
   const rows = ROWS.filter(usable);
