@@ -4,9 +4,11 @@ import { BPF_F_LOCK, EINVAL, ENOMEM, ENOTSUPP } from '@tsbpf/uapi';
 import { copyKey, copyOut, mapForAccess, mapOperation } from './map-elem.ts';
 import type { Command } from '../command.ts';
 
+const LOCK = BigInt(BPF_F_LOCK);
+
 export const mapLookupElem: Command<1> = (k, attr) => {
   const flags = attr.flags ?? 0n;
-  if ((flags & ~BigInt(BPF_F_LOCK)) !== 0n) return -EINVAL;
+  if (flags !== 0n && flags !== LOCK) return -EINVAL;
   const map = mapForAccess(k, attr.map_fd, 'read');
   if (typeof map === 'number') return map;
   if (flags !== 0n && map.spinLockOff < 0) return -EINVAL;

@@ -4,11 +4,13 @@ import { BPF_F_LOCK, EINVAL, ENOTSUPP } from '@tsbpf/uapi';
 import { copyKey, copyValue, mapForAccess, mapOperation } from './map-elem.ts';
 import type { Command } from '../command.ts';
 
+const LOCK = BigInt(BPF_F_LOCK);
+
 export const mapUpdateElem: Command<2> = (k, attr) => {
   const map = mapForAccess(k, attr.map_fd, 'write');
   if (typeof map === 'number') return map;
   const flags = attr.flags ?? 0n;
-  if ((flags & BigInt(BPF_F_LOCK)) !== 0n && map.spinLockOff < 0) return -EINVAL;
+  if (flags !== 0n && (flags & LOCK) !== 0n && map.spinLockOff < 0) return -EINVAL;
   const key = copyKey(k, map, attr.key);
   if (key < 0) return key;
   const value = copyValue(k, map, attr.value);
