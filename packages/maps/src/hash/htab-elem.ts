@@ -5,25 +5,22 @@ import { hashWords } from './hash.ts';
 
 /** Hash of the key at a word index. */
 export function hashKey(map: HtabMap, keyIndex: number): number {
-  return hashWords(map.mem.u32, keyIndex, map.keyWords, map.seed);
+  return hashWords(map.mem.i32, keyIndex, map.keyWords, map.seed);
 }
 
 /** The element with this key; 0 where there is none. */
 export function findElem(map: HtabMap, keyIndex: number, hash: number): number {
-  const { u32 } = map.mem;
-  const { keyWords, layout } = map;
-  const next = layout.next >>> 2;
-  const hashAt = layout.hash >>> 2;
-  const keyAt = layout.key >>> 2;
+  const { u32, i32 } = map.mem;
+  const { keyWords, nextWord, hashWord, keyWord } = map;
   let elem = u32[(map.bucketsOff >>> 2) + (hash & map.bucketMask)];
   while (elem !== 0) {
     const at = elem >>> 2;
-    if (u32[at + hashAt] === hash) {
+    if (i32[at + hashWord] === hash) {
       let i = 0;
-      while (i < keyWords && u32[at + keyAt + i] === u32[keyIndex + i]) i++;
+      while (i < keyWords && i32[at + keyWord + i] === i32[keyIndex + i]) i++;
       if (i === keyWords) return elem;
     }
-    elem = u32[at + next];
+    elem = u32[at + nextWord];
   }
   return 0;
 }
@@ -42,14 +39,13 @@ export function lookupValue(map: HtabMap, keyOff: number): number {
 
 /** Writes key and hash, and puts the element first in its bucket. */
 export function linkElem(map: HtabMap, elem: number, keyIndex: number, hash: number): void {
-  const { u32 } = map.mem;
-  const { layout } = map;
+  const { u32, i32 } = map.mem;
   const at = elem >>> 2;
-  const keyAt = at + (layout.key >>> 2);
-  for (let i = 0; i < map.keyWords; i++) u32[keyAt + i] = u32[keyIndex + i];
-  u32[at + (layout.hash >>> 2)] = hash;
+  const keyAt = at + map.keyWord;
+  for (let i = 0; i < map.keyWords; i++) i32[keyAt + i] = i32[keyIndex + i];
+  i32[at + map.hashWord] = hash;
   const bucket = (map.bucketsOff >>> 2) + (hash & map.bucketMask);
-  u32[at + (layout.next >>> 2)] = u32[bucket];
+  u32[at + map.nextWord] = u32[bucket];
   u32[bucket] = elem;
 }
 

@@ -48,6 +48,10 @@ export class HtabMap extends MapObject {
   readonly seed: number;
   /** Words of a key, the last one padded with zeroes. */
   readonly keyWords: number;
+  /** Words from an element to its links, hash and key. */
+  readonly nextWord: number;
+  readonly hashWord: number;
+  readonly keyWord: number;
   /** From an element to its value; to CPU 0's. */
   readonly valueAt: number;
   /** Bytes from one CPU's value to the next; of the value where the CPUs share it. */
@@ -73,6 +77,9 @@ export class HtabMap extends MapObject {
     this.seed = (params.flags & BPF_F_ZERO_SEED) !== 0 ? 0 : kernel.env.prandomU32() | 0;
     this.keyWords = Math.ceil(params.keySize / 4);
     this.#paddedKey = (params.keySize & 3) !== 0;
+    this.nextWord = layout.next >>> 2;
+    this.hashWord = layout.hash >>> 2;
+    this.keyWord = layout.key >>> 2;
     this.valueAt = layout.key + roundUp8(params.keySize);
     this.slotSize = shape.slotSize ?? params.valueSize;
     this.valueStride = roundUp8(this.slotSize);
@@ -134,14 +141,14 @@ export class HtabMap extends MapObject {
 /** Takes an element out of its bucket; false where it is in none. */
 export function unlinkElem(map: HtabMap, elem: number): boolean {
   const { u32 } = map.mem;
-  const next = map.layout.next >>> 2;
-  let link = (map.bucketsOff >>> 2) + (u32[(elem + map.layout.hash) >>> 2] & map.bucketMask);
+  const { nextWord } = map;
+  let link = (map.bucketsOff >>> 2) + (u32[(elem >>> 2) + map.hashWord] & map.bucketMask);
   for (let at = u32[link]; at !== 0; at = u32[link]) {
     if (at === elem) {
-      u32[link] = u32[(elem >>> 2) + next];
+      u32[link] = u32[(elem >>> 2) + nextWord];
       return true;
     }
-    link = (at >>> 2) + next;
+    link = (at >>> 2) + nextWord;
   }
   return false;
 }

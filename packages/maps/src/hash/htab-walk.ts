@@ -24,7 +24,7 @@ export function htabNextKey(map: HtabMap, keyOff: number, nextOff: number): Errn
     const hash = hashKey(map, key);
     const elem = findElem(map, key, hash);
     if (elem !== 0) {
-      next = map.mem.u32[(elem + map.layout.next) >>> 2];
+      next = map.mem.u32[(elem >>> 2) + map.nextWord];
       bucket = (hash & map.bucketMask) + 1;
     }
   }
@@ -37,9 +37,8 @@ export function htabNextKey(map: HtabMap, keyOff: number, nextOff: number): Errn
 /** Calls `visit` with each element; it may not change the table. */
 export function eachElem(map: HtabMap, visit: (elem: number) => void): void {
   for (let bucket = 0; bucket <= map.bucketMask; bucket++) {
-    const next = map.layout.next >>> 2;
     let elem = map.mem.u32[(map.bucketsOff >>> 2) + bucket];
-    for (; elem !== 0; elem = map.mem.u32[(elem >>> 2) + next]) visit(elem);
+    for (; elem !== 0; elem = map.mem.u32[(elem >>> 2) + map.nextWord]) visit(elem);
   }
 }
 
@@ -50,7 +49,6 @@ export function htabLookupBatch(
   copyOut: (map: HtabMap, dst: number, elem: number) => void,
 ): Errno {
   const { mem, keySize, syscallValueSize, bucketMask } = map;
-  const next = map.layout.next >>> 2;
   const buckets = map.bucketsOff >>> 2;
   let bucket = batch.cursor ?? 0;
   batch.count = 0;
@@ -60,7 +58,7 @@ export function htabLookupBatch(
     const head = u32[buckets + bucket];
     if (head === 0) continue;
     let length = 0;
-    for (let elem = head; elem !== 0; elem = u32[(elem >>> 2) + next]) length++;
+    for (let elem = head; elem !== 0; elem = u32[(elem >>> 2) + map.nextWord]) length++;
     if (length > batch.max - batch.count) {
       batch.nextCursor = bucket;
       return batch.count === 0 ? -ENOSPC : 0;
@@ -69,7 +67,7 @@ export function htabLookupBatch(
       copyBytes(mem, batch.keysOff + batch.count * keySize, elem + map.layout.key, keySize);
       copyOut(map, batch.valuesOff + batch.count * syscallValueSize, elem);
       batch.count++;
-      const following = u32[(elem >>> 2) + next];
+      const following = u32[(elem >>> 2) + map.nextWord];
       if (batch.remove) {
         u32[buckets + bucket] = following;
         freeElem(map, elem);
