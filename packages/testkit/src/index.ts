@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 export { acceptedAccesses, progFacts, type AcceptedAccesses } from './access-matrix.ts';
+export { installFakeProg, type FakeProgOptions } from './fake-prog.ts';
 export { callHelper, createTestKernel, signed, type HelperPick, type TestCall } from './test-kernel.ts';
 export { createTestSys } from './test-sys.ts';
 export { TestMap, answerText, u32s, type BatchAnswer } from './test-map.ts';

@@ -3,11 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { BPF_PROG_TYPE_NAMES, InternalError } from '@tsbpf/uapi';
-import { Btf } from '@tsbpf/btf';
-import { createKernelTypes, type ProgTypeDef } from '@tsbpf/core';
+import type { ProgTypeDef } from '@tsbpf/core';
 import { formatInsn, ldxMem } from '@tsbpf/insn';
-import { acceptedAccesses, progFacts, type AcceptedAccesses } from '@tsbpf/testkit';
-import { vmlinuxBtf } from '@tsbpf/vmlinux';
+import { acceptedAccesses, createTestKernel, progFacts, type AcceptedAccesses } from '@tsbpf/testkit';
 import { describe, expect, test } from 'vitest';
 import { tracingProgTypes } from './rows.ts';
 
@@ -42,7 +40,7 @@ describe('context access', () => {
   });
 });
 
-const types = createKernelTypes(new Btf(vmlinuxBtf()));
+const { types } = createTestKernel();
 const at = (path: string): number => types.resolve(path).off;
 const SIZES = { 1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18 };
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What v5.6 makes of each kind of context access, with the offsets of our own BTF.
-import { Btf } from '@tsbpf/btf';
-import { createKernelTypes, type ProgTypeDef } from '@tsbpf/core';
+import type { ProgTypeDef } from '@tsbpf/core';
 import { formatInsn, ldxMem, stxMem } from '@tsbpf/insn';
-import { progFacts } from '@tsbpf/testkit';
+import { createTestKernel, progFacts } from '@tsbpf/testkit';
 import { BPF_DW, BPF_W } from '@tsbpf/uapi';
-import { vmlinuxBtf } from '@tsbpf/vmlinux';
 import { describe, expect, test } from 'vitest';
 import { cgroupSockAddrProgType } from '../prog-types/cgroup-sock-addr.ts';
 import { cgroupSockProgType } from '../prog-types/cgroup-sock.ts';
@@ -13,7 +11,7 @@ import { cgroupSockoptProgType } from '../prog-types/cgroup-sockopt.ts';
 import { cgroupSysctlProgType } from '../prog-types/cgroup-sysctl.ts';
 import { sockOpsProgType } from '../prog-types/sock-ops.ts';
 
-const types = createKernelTypes(new Btf(vmlinuxBtf()));
+const { types } = createTestKernel();
 
 /** Rewrites a load of r3 from r1, or a store of r2 (or `src`) to r1; members in `lines` stand for their offsets. */
 function rewrite(

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-import { Btf, BTF_KIND_FUNC_PROTO, BTF_KIND_PTR, BTF_KIND_STRUCT } from '@tsbpf/btf';
-import { createKernelTypes, type CtxEnv } from '@tsbpf/core';
-import { progFacts } from '@tsbpf/testkit';
-import { vmlinuxBtf } from '@tsbpf/vmlinux';
+import { BTF_KIND_FUNC_PROTO, BTF_KIND_PTR, BTF_KIND_STRUCT } from '@tsbpf/btf';
+import type { CtxEnv } from '@tsbpf/core';
+import { createTestKernel, progFacts } from '@tsbpf/testkit';
 import { describe, expect, test } from 'vitest';
 import { tcpCongestionOpsRules } from '../tcp/congestion-ops.ts';
 import { structOpsProgType } from './struct-ops.ts';
 
-const btf = new Btf(vmlinuxBtf());
-const types = createKernelTypes(btf);
+const kernel = createTestKernel();
+const { types } = kernel;
+const { btf } = kernel.vmlinux;
 const structId = (name: string): number => btf.findByName(name, BTF_KIND_STRUCT) ?? -1;
 const env: CtxEnv = { vmlinux: btf, types, progType: () => undefined };
 const prog = progFacts({ type: 27, expectedAttachType: 5 });

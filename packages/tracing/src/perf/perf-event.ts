@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+import { ENOSPC } from '@tsbpf/uapi';
+import type { BpfProg, KernelFile, KernelServices } from '@tsbpf/core';
+import type { PerfEventTarget } from '@tsbpf/helpers';
+import type { PerfEventOpenAttr } from '@tsbpf/uapi';
+import type { ProbeTarget } from '../probe/probe-target.ts';
+import type { TraceEvent } from '../event/trace-event.ts';
+
+export const PERF_TYPE_HARDWARE = 0;
+export const PERF_TYPE_SOFTWARE = 1;
+export const PERF_TYPE_TRACEPOINT = 2;
+/** Numbers that Linux hands out at boot; these are the usual ones. */
+export const PERF_TYPE_KPROBE = 6;
+export const PERF_TYPE_UPROBE = 7;
+export const PERF_COUNT_SW_BPF_OUTPUT = 10n;
+
+/** What a reader of the ring finds. */
+export type PerfRecord =
+  /** A sample's raw data, padded with zeros to what the ring stores: its size plus 4 is a multiple of 8. */
+  | { readonly type: 'sample'; readonly data: Uint8Array }
+  /** Samples the full ring did not take. */
+  | { readonly type: 'lost'; readonly count: number };
+
+/** Bytes of the ring: 8 pages, as loaders usually ask for. */
+const DEFAULT_RING_BYTES = 8 * 4096;
+const HEADER_BYTES = 8;
+const SIZE_BYTES = 4;
+const LOST_RECORD_BYTES = 24;
+
+/** A perf event: what perf_event_open(2) makes. @see kernel/events/core.c */
+export class PerfEvent implements PerfEventTarget {
+  readonly kind = 'perf_event' as const;
+  readonly off: number;
+  readonly kernel: KernelServices;
+  readonly attr: PerfEventOpenAttr;
+  /** The trace event or the probe it is for; undefined for counters. */
+  readonly target: TraceEvent | ProbeTarget | undefined;
+  /** The program that PERF_EVENT_IOC_SET_BPF gave it. */
+  prog: BpfProg | undefined = undefined;
+  /** What reading the counter answers; a script sets it. */
+  counter = 0n;
+  /** Room for records, in bytes. */
+  ringBytes = DEFAULT_RING_BYTES;
+  readonly #openedNs: bigint;
+  #records: PerfRecord[] = [];
+  #usedBytes = 0;
+  #lost = 0;
+
+  constructor(kernel: KernelServices, attr: PerfEventOpenAttr, off: number, target?: TraceEvent | ProbeTarget) {
+    this.kernel = kernel;
+    this.attr = attr;
+    this.off = off;
+    this.target = target;
+    this.#openedNs = kernel.env.ktimeNs();
+  }
+
+  get bpfOutput(): boolean {
+    return this.attr.type === PERF_TYPE_SOFTWARE && this.attr.config === PERF_COUNT_SW_BPF_OUTPUT;
+  }
+
+  get onCpu(): number {
+    return this.attr.cpu >= 0 ? this.attr.cpu : this.kernel.env.cpu;
+  }
+
+  /** Nanoseconds since it was opened: it has been enabled, and running, ever since. */
+  get enabledNs(): bigint {
+    return this.kernel.env.ktimeNs() - this.#openedNs;
+  }
+
+  /** Records that wait for {@link read}. */
+  get pending(): number {
+    return this.#records.length;
+  }
+
+  output(raw: Uint8Array): number {
+    const stored = Math.ceil((raw.length + SIZE_BYTES) / 8) * 8 - SIZE_BYTES;
+    const bytes = HEADER_BYTES + SIZE_BYTES + stored;
+    const lostBytes = this.#lost > 0 ? LOST_RECORD_BYTES : 0;
+    if (this.#usedBytes + lostBytes + bytes > this.ringBytes) {
+      this.#lost++;
+      return -ENOSPC;
+    }
+    if (this.#lost > 0) this.#records.push({ type: 'lost', count: this.#lost });
+    this.#lost = 0;
+    const data = new Uint8Array(stored);
+    data.set(raw);
+    this.#records.push({ type: 'sample', data });
+    this.#usedBytes += lostBytes + bytes;
+    return 0;
+  }
+
+  /** Takes all records out of the ring, oldest first. */
+  read(): PerfRecord[] {
+    const records = this.#records;
+    this.#records = [];
+    this.#usedBytes = 0;
+    return records;
+  }
+}
+
+/** The file of a perf event. */
+export interface PerfEventFile extends KernelFile {
+  readonly kind: 'perf_event';
+  readonly event: PerfEvent;
+}
+
+declare module '@tsbpf/core' {
+  interface KernelFiles {
+    perf_event: PerfEventFile;
+  }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+import { EEXIST, EINVAL, ENOENT, UsageError } from '@tsbpf/uapi';
+import type { BpfProg, KernelServices, SubsystemKey, TracepointArg } from '@tsbpf/core';
+import { BUILT_IN_EVENTS } from './event/built-in.ts';
+import { layOut, type EventValues, type FieldSpec, type TraceEvent } from './event/trace-event.ts';
+import { runOnEvent, runOnProbe, runOnSample, type ProbeHit, type ProbeResult, type Sample } from './fire.ts';
+import type { PerfEvent } from './perf/perf-event.ts';
+import type { ProbeTarget } from './probe/probe-target.ts';
+import { argumentRegisters, type Registers } from './probe/registers.ts';
+import { tracepointsOf } from './tracepoint-list.ts';
+
+/** Ids below are those of events without a record of their own. */
+const FIRST_EVENT_ID = 100;
+
+/** Call stacks as programs find them: return addresses, innermost first. */
+export interface Stacks {
+  kernel: readonly bigint[];
+  user: readonly bigint[];
+}
+
+/** A signal that a program sent to the current task. */
+export interface SentSignal {
+  readonly pid: number;
+  readonly signal: number;
+  /** To the thread alone, not to its process. */
+  readonly thread: boolean;
+}
+
+/**
+ * Tracing of one simulated kernel: what programs attach to, and the script's means to make it happen. Functions, events
+ * and samples occur when a script says so.
+ */
+export class Tracing {
+  readonly kernel: KernelServices;
+  /** Programs at raw tracepoints. */
+  readonly links: { readonly prog: BpfProg; readonly name: string }[] = [];
+  /** What stack helpers see; a script sets it. */
+  readonly stacks: Stacks = { kernel: [], user: [] };
+  readonly signals: SentSignal[] = [];
+  /** Runs of kprobe, tracepoint and perf_event programs in progress: they do not nest. */
+  active = 0;
+  readonly #events = new Map<string, TraceEvent>();
+  /** References to perf events, in the order they were opened. */
+  readonly #perf = new Map<PerfEvent, number>();
+  readonly #overridable = new Set<string>();
+
+  constructor(kernel: KernelServices) {
+    this.kernel = kernel;
+    for (const tracepoint of tracepointsOf(kernel.vmlinux.btf, kernel.types)) kernel.tracepoints.declare(tracepoint);
+    for (const [name, fields] of Object.entries(BUILT_IN_EVENTS)) this.declareEvent(name, fields);
+  }
+
+  /**
+   * Adds a trace event, `category:name`.
+   * @errno EEXIST UsageError: there is one of that name; EINVAL UsageError: not of that form
+   */
+  declareEvent(fullName: string, fields: readonly FieldSpec[]): TraceEvent {
+    const [category = '', name = ''] = fullName.split(':');
+    if (name === '') throw new UsageError(`trace event "${fullName}": want category:name`, { errno: EINVAL });
+    if (this.#events.has(fullName)) throw new UsageError(`trace event ${fullName} is there`, { errno: EEXIST });
+    const id = FIRST_EVENT_ID + this.#events.size;
+    const event: TraceEvent = { kind: 'trace_event', category, name, id, fields: layOut(fields) };
+    this.#events.set(fullName, event);
+    return event;
+  }
+
+  /** By `category:name`, or by id. */
+  findEvent(key: string | number): TraceEvent | undefined {
+    if (typeof key === 'string') return this.#events.get(key);
+    return [...this.#events.values()].find((event) => event.id === key);
+  }
+
+  get events(): Iterable<TraceEvent> {
+    return this.#events.values();
+  }
+
+  /** The perf event behind an fd. @errno EINVAL UsageError: it is none */
+  perfEvent(fd: number): PerfEvent {
+    const file = this.kernel.fds.get(fd, 'perf_event');
+    if (typeof file === 'number') throw new UsageError(`fd ${fd} is no perf event`, { errno: EINVAL });
+    return file.event;
+  }
+
+  /** Perf events that are open or held by a map. */
+  get perfEvents(): Iterable<PerfEvent> {
+    return this.#perf.keys();
+  }
+
+  /** Takes a reference. */
+  hold(event: PerfEvent): void {
+    this.#perf.set(event, (this.#perf.get(event) ?? 0) + 1);
+  }
+
+  /** Drops a reference; with the last one the event goes, and its program. */
+  drop(event: PerfEvent): void {
+    const left = (this.#perf.get(event) ?? 1) - 1;
+    if (left > 0) {
+      this.#perf.set(event, left);
+      return;
+    }
+    this.#perf.delete(event);
+    event.prog?.put();
+    event.prog = undefined;
+    this.kernel.objects.gone(event);
+    this.kernel.mem.free(event.off);
+  }
+
+  /** Marks a function as one whose result programs may override. @see include/asm-generic/error-injection.h */
+  allowOverride(symbol: string): void {
+    this.#overridable.add(symbol);
+  }
+
+  mayOverride({ kind, symbol, offset, isReturn }: ProbeTarget): boolean {
+    return kind === 'kprobe' && offset === 0n && !isReturn && this.#overridable.has(symbol);
+  }
+
+  /** Fires a raw tracepoint. @errno ENOENT UsageError: there is none of that name */
+  fireTracepoint(name: string, args: readonly TracepointArg[]): void {
+    if (this.kernel.tracepoints.find(name) === undefined) {
+      throw new UsageError(`no tracepoint ${name}`, { errno: ENOENT });
+    }
+    this.kernel.tracepoints.fire(name, args);
+  }
+
+  /**
+   * A trace event occurs. Answers whether its record would be kept: false where a program returned 0.
+   * @errno ENOENT UsageError: there is none of that name
+   */
+  fireEvent(fullName: string, values: EventValues = {}, regs: Registers = {}): boolean {
+    const event = this.#events.get(fullName);
+    if (event === undefined) throw new UsageError(`no trace event ${fullName}`, { errno: ENOENT });
+    return runOnEvent(this, event, values, regs);
+  }
+
+  /** A kernel function is entered, or an instruction `offset` bytes into it reached. */
+  fireKprobe(symbol: string, hit: ProbeHit = {}): ProbeResult {
+    const target: ProbeTarget = { kind: 'kprobe', symbol, offset: hit.offset ?? 0n, isReturn: false };
+    return runOnProbe(this, target, { ...argumentRegisters(hit.args ?? []), ip: this.#addrOf(symbol), ...hit.regs });
+  }
+
+  /** A kernel function returns. */
+  fireKretprobe(symbol: string, ret: bigint, regs: Registers = {}): ProbeResult {
+    const target: ProbeTarget = { kind: 'kprobe', symbol, offset: 0n, isReturn: true };
+    return runOnProbe(this, target, { ax: ret, ip: this.#addrOf(symbol), ...regs });
+  }
+
+  /** The process reaches `offset` in the file `path`, or returns from the function there. */
+  fireUprobe(path: string, offset: bigint, hit: ProbeHit & { ret?: bigint } = {}): ProbeResult {
+    const target: ProbeTarget = { kind: 'uprobe', symbol: path, offset, isReturn: hit.ret !== undefined };
+    return runOnProbe(this, target, { ...argumentRegisters(hit.args ?? []), ax: hit.ret ?? 0n, ...hit.regs });
+  }
+
+  /** A perf event overflows. Answers whether the sample would be recorded: false where its program returned 0. */
+  fireSample(event: PerfEvent, sample: Sample = {}): boolean {
+    return runOnSample(this, event, sample);
+  }
+
+  #addrOf(symbol: string): bigint {
+    return this.kernel.text.byName(symbol)?.addr ?? 0n;
+  }
+}
+
+const TRACING: SubsystemKey<Tracing> = { name: 'tracing', create: (kernel) => new Tracing(kernel) };
+
+/**
+ * The tracing of a kernel, made when first asked for. Whoever builds a kernel asks at once, so that its tracepoints exist
+ * before programs attach to them.
+ */
+export function tracingOf(kernel: Pick<KernelServices, 'subsystem'>): Tracing {
+  return kernel.subsystem(TRACING);
+}
