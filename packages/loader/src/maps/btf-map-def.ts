@@ -155,7 +155,6 @@ export function fillMapDef(
   const { btf, refuse } = ctx;
   const { name } = map;
   const members = btf.members(structId);
-  let pinning = 0;
   for (const [i, member] of members.entries()) {
     switch (member.name) {
       case '':
