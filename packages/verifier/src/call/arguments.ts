@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One argument of a helper call. @see kernel/bpf/verifier.c, check_func_arg
 import type { ArgType, RegType } from '@tsbpf/core';
-import { EACCES, EFAULT, InternalError } from '@tsbpf/uapi';
+import { EACCES, InternalError } from '@tsbpf/uapi';
 import { helperArgStruct } from '../btf/helper-arg.ts';
 import { readReg } from '../insn/reg-access.ts';
 import { kernelTypeName } from '../log/print-state.ts';
@@ -41,7 +41,7 @@ function mapOfCall(facts: CallFacts): NonNullable<CallFacts['map']> {
 
 /**
  * Argument `regno` (1 to 5) is what the helper's prototype asks for.
- * @errno EACCES, EFAULT
+ * @errno EACCES
  */
 export function checkArgument(a: Analysis, regno: number, type: ArgType, facts: CallFacts): void {
   const { v } = a;
@@ -97,7 +97,7 @@ export function checkArgument(a: Analysis, regno: number, type: ArgType, facts: 
       return;
     case 'ARG_PTR_TO_SOCK_COMMON':
       expect(a, regno, reg, isSockPtr(reg.type), 'PTR_TO_SOCK_COMMON');
-      noteReference(a, regno, reg, facts);
+      noteReference(regno, reg, facts);
       return;
     case 'ARG_PTR_TO_SOCKET':
       expect(a, regno, reg, reg.type === 'PTR_TO_SOCKET', 'PTR_TO_SOCKET');
@@ -111,14 +111,10 @@ export function checkArgument(a: Analysis, regno: number, type: ArgType, facts: 
   }
 }
 
-function noteReference(a: Analysis, regno: number, reg: Reg, facts: CallFacts): void {
+function noteReference(regno: number, reg: Reg, facts: CallFacts): void {
   if (reg.refObjId === 0) return;
   if (facts.refObjId !== 0) {
-    refuse(
-      a.v,
-      EFAULT,
-      `verifier internal error: more than one arg with ref_obj_id R${regno} ${reg.refObjId} ${facts.refObjId}\n`,
-    );
+    throw new InternalError(`${facts.row.variant} takes two sockets, of which only one may be refcounted (R${regno})`);
   }
   facts.refObjId = reg.refObjId;
 }

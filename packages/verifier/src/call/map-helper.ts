@@ -2,7 +2,7 @@
 // Which helpers take which maps, and what the rewrites must know of the map. @see kernel/bpf/verifier.c,
 // check_map_func_compatibility, record_func_map, record_func_key
 import type { FuncProto, MapFacts } from '@tsbpf/core';
-import { BPF_F_RDONLY_PROG, BPF_MAP_TYPE_PROG_ARRAY, EACCES, EINVAL } from '@tsbpf/uapi';
+import { BPF_F_RDONLY_PROG, BPF_MAP_TYPE_PROG_ARRAY, EACCES, EINVAL, InternalError } from '@tsbpf/uapi';
 import { markRegPrecise } from '../prune/precision.ts';
 import { refuse } from '../refuse.ts';
 import { tnumIn, tnumRange } from '../scalar/index.ts';
@@ -37,7 +37,7 @@ export function noteMap(a: Analysis, call: CallFacts): void {
   const { proto } = call.row;
   const { map } = call;
   if (!isMapOp(proto)) return;
-  if (map === undefined) refuse(a.v, EINVAL, 'kernel subsystem misconfigured verifier\n');
+  if (map === undefined) throw new InternalError(`${call.row.variant} works on a map, but takes none`);
   if ((map.flags & BPF_F_RDONLY_PROG) !== 0 && writes(proto)) refuse(a.v, EACCES, 'write into map forbidden\n');
   const facts = a.facts[a.insnIdx];
   if (facts.callMap === undefined) facts.callMap = map;

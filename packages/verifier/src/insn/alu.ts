@@ -60,16 +60,16 @@ function unary(a: Analysis, insn: Insn, op: number): void {
 }
 
 /** The fields that only some forms of an instruction use are 0. @errno EINVAL */
-function checkReserved(a: Analysis, insn: Insn, name: string): boolean {
+function checkReserved(a: Analysis, insn: Insn, message: string): boolean {
   const byReg = (insn.code & BPF_X) !== 0;
   if (insn.off !== 0 || (byReg ? insn.imm !== 0 : insn.src !== 0)) {
-    refuse(a.v, EINVAL, `${name} uses reserved fields\n`);
+    refuse(a.v, EINVAL, message);
   }
   return byReg;
 }
 
 function move(a: Analysis, insn: Insn): void {
-  const byReg = checkReserved(a, insn, 'BPF_MOV');
+  const byReg = checkReserved(a, insn, 'BPF_MOV uses reserved fields\n');
   const wide = (insn.code & 7) === BPF_ALU64;
   if (byReg) readReg(a, insn.src);
   const frame = writeReg(a, insn.dst);
@@ -89,7 +89,7 @@ function move(a: Analysis, insn: Insn): void {
 
 function binary(a: Analysis, insn: Insn, op: number): void {
   const { v } = a;
-  const byReg = checkReserved(a, insn, 'BPF_ALU');
+  const byReg = checkReserved(a, insn, 'BPF_ALU uses reserved fields\n');
   if (byReg) readReg(a, insn.src);
   readReg(a, insn.dst);
   if (!byReg && (op === BPF_DIV || op === BPF_MOD) && insn.imm === 0) refuse(v, EINVAL, 'div by zero\n');
@@ -135,7 +135,7 @@ function scalarMath(a: Analysis, insn: Insn, op: number, width: Width, dst: Reg,
     const operand = width === 32 ? truncate(src.bounds, 4) : src.bounds;
     if (!isInconsistent(operand)) sanitizeScalarMath(a, insn);
   }
-  const bounds = scalarAlu(op, width, dst.bounds, src.bounds);
+  const bounds = scalarAlu(op, width, dst.bounds, src.bounds, a.scalarRules);
   const frame = ownTop(a.cur);
   // Where Linux starts the register anew, nothing of it is left.
   frame.regs[insn.dst] = aluForgetsReg(op, width, src.bounds) ? scalar(bounds, a.precise) : withBounds(dst, bounds);

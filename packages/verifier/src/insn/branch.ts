@@ -23,11 +23,18 @@ function checkReserved(a: Analysis, insn: Insn): boolean {
 }
 
 /** Only a scalar compared with a known value is predicted. */
-function predict(insn: Insn, op: number, width: Width, dst: Reg, src: Reg | undefined): boolean | undefined {
+function predict(
+  a: Analysis,
+  insn: Insn,
+  op: number,
+  width: Width,
+  dst: Reg,
+  src: Reg | undefined,
+): boolean | undefined {
   if (dst.type !== 'SCALAR_VALUE') return undefined;
-  if (src === undefined) return branchTaken(op, width, dst.bounds, knownImm(insn.imm));
+  if (src === undefined) return branchTaken(op, width, dst.bounds, knownImm(insn.imm), a.scalarRules);
   if (src.type !== 'SCALAR_VALUE' || !tnumIsConst(src.bounds)) return undefined;
-  return branchTaken(op, width, dst.bounds, src.bounds);
+  return branchTaken(op, width, dst.bounds, src.bounds, a.scalarRules);
 }
 
 /**
@@ -46,7 +53,7 @@ export function checkBranch(a: Analysis, insn: Insn): number {
   readReg(a, insn.dst);
   const width: Width = (insn.code & 7) === BPF_JMP32 ? 32 : 64;
 
-  const taken = predict(insn, op, width, regAt(a, insn.dst), byReg ? regAt(a, insn.src) : undefined);
+  const taken = predict(a, insn, op, width, regAt(a, insn.dst), byReg ? regAt(a, insn.src) : undefined);
   if (taken !== undefined) {
     markRegPrecise(a, insn.dst);
     if (byReg) markRegPrecise(a, insn.src);
@@ -92,6 +99,8 @@ function learnOfPointers(a: Analysis, insn: Insn, op: number, width: Width, othe
     markNullOrNot(other, insn.dst, op === BPF_JEQ);
     return;
   }
-  if (byReg && width === 64 && learnPacketRange(op, dst, regAt(a, insn.src), a.cur, other)) return;
+  const openAdds = a.v.rules.packetRightOpenRange ? 1 : -1;
+  const sides = { fall: a.cur, taken: other, openAdds } as const;
+  if (byReg && width === 64 && learnPacketRange(op, dst, regAt(a, insn.src), sides)) return;
   if (isSecret(a, regAt(a, insn.dst))) refuse(a.v, EACCES, `R${insn.dst} pointer comparison prohibited\n`);
 }

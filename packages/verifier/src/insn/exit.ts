@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the program returns. @see kernel/bpf/verifier.c, check_return_code
 import { BPF_PROG_TYPE_EXT, EACCES, EINVAL } from '@tsbpf/uapi';
+import { markRegPrecise } from '../prune/precision.ts';
 import { refuse } from '../refuse.ts';
 import { formatTnum, tnumIn, tnumIsUnknown, tnumRange } from '../scalar/index.ts';
 import { type Analysis, isSecret } from '../state/analysis.ts';
@@ -25,9 +26,11 @@ export function checkExitValue(a: Analysis): void {
   }
   const allowed = tnumRange(BigInt(range.lo), BigInt(range.hi));
   if (!tnumIn(allowed, reg.bounds)) {
-    const has = tnumIsUnknown(reg.bounds) ? 'has unknown scalar value' : `has value ${formatTnum(reg.bounds)}`;
-    refuse(v, EINVAL, `At program exit the register R0 ${has} should have been in ${formatTnum(allowed)}\n`);
+    v.log.write('At program exit the register R0 ');
+    v.log.write(tnumIsUnknown(reg.bounds) ? 'has unknown scalar value' : `has value ${formatTnum(reg.bounds)}`);
+    refuse(v, EINVAL, ` should have been in ${formatTnum(allowed)}\n`);
   }
+  if (v.rules.exitMarksPrecise) markRegPrecise(a, 0);
   const enforce = range.enforceAttachIn;
   if (enforce !== undefined && tnumIn(tnumRange(BigInt(enforce[0]), BigInt(enforce[1])), reg.bounds)) {
     v.enforceExpectedAttachType = true;

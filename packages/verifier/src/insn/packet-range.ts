@@ -28,11 +28,11 @@ function limits(ptr: Reg, end: Reg): boolean {
 }
 
 /** The bytes before `ptr` are there: all pointers with its id get at least that range. */
-function extendRange(st: State, ptr: Reg, open: boolean): void {
+function extendRange(st: State, ptr: Reg, open: boolean, openAdds: number): void {
   if (ptr.off < 0 || (ptr.off === 0 && open)) return;
   const { umaxNumber } = ptr.bounds;
   if (umaxNumber > MAX_PACKET_OFF || umaxNumber + ptr.off > MAX_PACKET_OFF) return;
-  const range = open ? ptr.off - 1 : ptr.off;
+  const range = open ? ptr.off + openAdds : ptr.off;
   const gains = (reg: Reg): boolean => reg.type === ptr.type && reg.id === ptr.id && reg.range < range;
   for (let i = 0; i < st.frames.length; i++) {
     const { regs, stack } = st.frames[i];
@@ -44,26 +44,31 @@ function extendRange(st: State, ptr: Reg, open: boolean): void {
   }
 }
 
-/**
- * `if dst op src` of 64 bits: false where it is no such comparison. A strict comparison that holds for the pointer
- * proves less by one than it might, in v5.6.
- */
-export function learnPacketRange(op: number, dst: Reg, src: Reg, fall: State, taken: State): boolean {
+/** The two sides of a comparison, and what a strict one proves beyond the pointer's offset: 1, and in v5.6 -1. */
+export interface RangeSides {
+  readonly fall: State;
+  readonly taken: State;
+  readonly openAdds: 1 | -1;
+}
+
+/** `if dst op src` of 64 bits: false where it is no such comparison. */
+export function learnPacketRange(op: number, dst: Reg, src: Reg, sides: RangeSides): boolean {
+  const { fall, taken, openAdds } = sides;
   const forward = limits(dst, src);
   if (!forward && !limits(src, dst)) return false;
   const ptr = forward ? dst : src;
   switch (op) {
     case BPF_JGT:
-      extendRange(forward ? fall : taken, ptr, !forward);
+      extendRange(forward ? fall : taken, ptr, !forward, openAdds);
       return true;
     case BPF_JLT:
-      extendRange(forward ? taken : fall, ptr, forward);
+      extendRange(forward ? taken : fall, ptr, forward, openAdds);
       return true;
     case BPF_JGE:
-      extendRange(forward ? fall : taken, ptr, forward);
+      extendRange(forward ? fall : taken, ptr, forward, openAdds);
       return true;
     case BPF_JLE:
-      extendRange(forward ? taken : fall, ptr, !forward);
+      extendRange(forward ? taken : fall, ptr, !forward, openAdds);
       return true;
     default:
       return false;

@@ -56,7 +56,7 @@ export function pointerMath(a: Analysis, insn: Insn, ptr: Reg, off: Reg, ptrIsDs
   }
   if ((insn.code & 7) !== BPF_ALU64) refuse(v, EACCES, `R${dst} 32-bit pointer arithmetic prohibited\n`);
   if (ptr.type === 'PTR_TO_MAP_VALUE_OR_NULL') {
-    refuse(v, EACCES, `R${dst} pointer arithmetic on map_value_or_null prohibited, null-check it first\n`);
+    refuse(v, EACCES, `R${dst} pointer arithmetic on ${REG_TYPE_NAMES[ptr.type]} prohibited, null-check it first\n`);
   }
   if (forbidsArithmetic(ptr.type)) {
     refuse(v, EACCES, `R${dst} pointer arithmetic on ${REG_TYPE_NAMES[ptr.type]} prohibited\n`);

@@ -73,12 +73,16 @@ export function needZext(a: Analysis, frame: Frame, regno: number): void {
   frame.defs[regno] = 0;
 }
 
+function checkRegno(a: Analysis, regno: number): void {
+  if (regno >= REG_COUNT) refuse(a.v, EINVAL, `R${regno} is invalid\n`);
+}
+
 /**
  * The current instruction reads a register.
  * @errno EINVAL no such register; EACCES nothing was written to it
  */
 export function readReg(a: Analysis, regno: number): Reg {
-  if (regno >= REG_COUNT) refuse(a.v, EINVAL, `R${regno} is invalid\n`);
+  checkRegno(a, regno);
   const frame = topFrame(a.cur);
   const reg = frame.regs[regno];
   if (reg.type === 'NOT_INIT') refuse(a.v, EACCES, `R${regno} !read_ok\n`);
@@ -94,7 +98,7 @@ export function readReg(a: Analysis, regno: number): Reg {
  * @errno EINVAL no such register; EACCES the frame pointer
  */
 export function writeReg(a: Analysis, regno: number): Frame {
-  if (regno >= REG_COUNT) refuse(a.v, EINVAL, `R${regno} is invalid\n`);
+  checkRegno(a, regno);
   if (regno === REG_FP) refuse(a.v, EACCES, 'frame pointer is read only\n');
   const frame = ownTop(a.cur);
   frame.live[regno] |= LIVE_WRITTEN;

@@ -18,8 +18,8 @@ import {
   BPF_STX,
   BPF_X,
   E2BIG,
-  EFAULT,
   EINVAL,
+  InternalError,
 } from '@tsbpf/uapi';
 import type { Insn } from '@tsbpf/insn';
 import { checkHelperCall } from '../call/helper.ts';
@@ -62,7 +62,7 @@ export function walkPaths(a: Analysis): void {
   for (;;) {
     a.prevInsnIdx = prevInsnIdx;
     if (a.insnIdx >= a.insns.length) {
-      refuse(v, EFAULT, `invalid insn idx ${a.insnIdx} insn_cnt ${a.insns.length}\n`);
+      throw new InternalError(`a path runs to insn ${a.insnIdx} of ${a.insns.length}`);
     }
     if (++counters.processedInsns > COMPLEXITY_LIMIT) {
       refuse(v, E2BIG, `BPF program is too large. Processed ${counters.processedInsns} insn\n`);
@@ -158,7 +158,7 @@ function jump(a: Analysis, insn: Insn): number {
     case BPF_CALL:
       return call(a, insn);
     case BPF_JA:
-      checkUnused(a, insn, 'BPF_JA');
+      checkUnused(a, insn, 'BPF_JA uses reserved fields\n');
       a.insnIdx += insn.off + 1;
       return JUMPED;
     case BPF_EXIT:
@@ -169,10 +169,10 @@ function jump(a: Analysis, insn: Insn): number {
   }
 }
 
-function checkUnused(a: Analysis, insn: Insn, name: string): void {
+function checkUnused(a: Analysis, insn: Insn, message: string): void {
   const { code, dst, src, imm } = insn;
   if ((code & BPF_X) !== 0 || imm !== 0 || src !== 0 || dst !== 0 || (code & 7) === BPF_JMP32) {
-    refuse(a.v, EINVAL, `${name} uses reserved fields\n`);
+    refuse(a.v, EINVAL, message);
   }
 }
 
@@ -194,7 +194,7 @@ function call(a: Analysis, insn: Insn): number {
 }
 
 function exit(a: Analysis, insn: Insn): number {
-  checkUnused(a, insn, 'BPF_EXIT');
+  checkUnused(a, insn, 'BPF_EXIT uses reserved fields\n');
   if (a.cur.activeLock !== 0) refuse(a.v, EINVAL, 'bpf_spin_unlock is missing\n');
   if (a.cur.frames.length > 1) {
     returnToCaller(a);

@@ -28,9 +28,12 @@ export function checkMapDirection(a: Analysis, reg: Reg, off: number, size: numb
   const map = mapOf(reg);
   const readOnly = (map.flags & BPF_F_RDONLY_PROG) !== 0;
   const writeOnly = !readOnly && (map.flags & BPF_F_WRONLY_PROG) !== 0;
-  const what = `value_size=${map.valueSize} off=${off} size=${size}\n`;
-  if (write && readOnly) refuse(a.v, EACCES, `write into map forbidden, ${what}`);
-  if (!write && writeOnly) refuse(a.v, EACCES, `read from map forbidden, ${what}`);
+  if (write && readOnly) {
+    refuse(a.v, EACCES, `write into map forbidden, value_size=${map.valueSize} off=${off} size=${size}\n`);
+  }
+  if (!write && writeOnly) {
+    refuse(a.v, EACCES, `read from map forbidden, value_size=${map.valueSize} off=${off} size=${size}\n`);
+  }
 }
 
 /** Why an access does not lie in a value; undefined where it does. */

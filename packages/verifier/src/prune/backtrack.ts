@@ -54,10 +54,10 @@ export function dropSlot(w: Wanted, spi: number): void {
   else w.slotsHi &= ~(1 << (spi - 32));
 }
 
-/** `regs=4 stack=1`, both hexadecimal. */
-export function wantedText(w: Wanted): string {
+/** Both sets in hexadecimal, as the log has them. */
+export function wantedHex(w: Wanted): { regs: string; stack: string } {
   const stack = (BigInt(w.slotsHi >>> 0) << 32n) | BigInt(w.slotsLo >>> 0);
-  return `regs=${w.regs.toString(16)} stack=${stack.toString(16)}`;
+  return { regs: w.regs.toString(16), stack: stack.toString(16) };
 }
 
 function slotOfInsn(a: Analysis, insn: Insn): number {
@@ -74,7 +74,8 @@ export function stepBack(a: Analysis, idx: number, w: Wanted): boolean {
   const insn = a.insns[idx];
   if (insn.code === 0) return true;
   if (a.trace && !a.v.log.full) {
-    a.v.log.write(`${wantedText(w)} before `);
+    const { regs, stack } = wantedHex(w);
+    a.v.log.write(`regs=${regs} stack=${stack} before `);
     logInsn(a.v, idx);
   }
   const dst = 1 << insn.dst;

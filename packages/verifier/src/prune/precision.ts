@@ -10,7 +10,7 @@ import type { Analysis } from '../state/analysis.ts';
 import { type Frame, ownStack } from '../state/frame.ts';
 import { withPrecise } from '../state/reg.ts';
 import { type JumpHistory, type State, ownFrame, ownTop, topFrame } from '../state/state.ts';
-import { type Wanted, dropSlot, stepBack, wantedText, wantsNothing, wantsSlot } from './backtrack.ts';
+import { type Wanted, dropSlot, stepBack, wantedHex, wantsNothing, wantsSlot } from './backtrack.ts';
 
 /** A register of the current function matters. It holds a scalar. @errno EFAULT a defect of the analysis */
 export function markRegPrecise(a: Analysis, regno: number): void {
@@ -51,7 +51,9 @@ function runBackwards(a: Analysis, wanted: Wanted): void {
     }
     if (a.trace) {
       logState(a.v, topFrame(st));
-      a.v.log.write(`parent ${marks === 'new' ? "didn't have" : 'already had'} ${wantedText(wanted)} marks\n`);
+      const { regs, stack } = wantedHex(wanted);
+      const have = marks === 'new' ? "didn't have" : 'already had';
+      a.v.log.write(`parent ${have} regs=${regs} stack=${stack} marks\n`);
     }
     if (wantsNothing(wanted) || marks === 'old') return;
     lastIdx = st.lastInsnIdx;

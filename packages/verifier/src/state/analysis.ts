@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Insn } from '@tsbpf/insn';
+import type { ScalarRules } from '../scalar/index.ts';
 import type { InsnFacts, Verification } from '../verification.ts';
 import { newFrame, type Frame } from './frame.ts';
 import { notInit, pointer, type Reg } from './reg.ts';
@@ -30,6 +31,7 @@ export interface Analysis {
   readonly testStateFreq: boolean;
   /** The path for a rejection's explanation is kept. */
   readonly record: boolean;
+  readonly scalarRules: ScalarRules;
 
   cur: State;
   insnIdx: number;
@@ -51,6 +53,13 @@ export interface AnalysisOptions {
   readonly record: boolean;
 }
 
+function scalarRulesOf(v: Verification): ScalarRules {
+  return {
+    tnumMul: v.rules.tnumMulByPartialProducts ? 'v5.14' : 'v5.6',
+    sgtFalseAtMax: v.rules.signedGreaterStrict,
+  };
+}
+
 /** An analysis that {@link startAt} is yet to point at a function. */
 export function newAnalysis(v: Verification, options: AnalysisOptions): Analysis {
   return {
@@ -61,6 +70,7 @@ export function newAnalysis(v: Verification, options: AnalysisOptions): Analysis
     precise: v.subprogs.length > 1 || !v.allowPtrLeaks,
     testStateFreq: options.testStateFreq,
     record: options.record,
+    scalarRules: scalarRulesOf(v),
     cur: new State([], 0),
     insnIdx: 0,
     prevInsnIdx: -1,
