@@ -45,3 +45,13 @@ export function explain(error: unknown): { message: string; status: number } | u
   if (error instanceof LoaderError || error instanceof BpfError) return { message: error.message, status: FAILED };
   return undefined;
 }
+
+/** Reads input: whatever is wrong with it is said with the file's name in front, and is bad input. */
+export function blaming<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof BpfError) || error instanceof NotSupportedError) throw error;
+    throw new CommandFailure(`${path}: ${error.message}`, BAD_INPUT);
+  }
+}

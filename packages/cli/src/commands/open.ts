@@ -2,7 +2,7 @@
 // Objects and programs as the verbs of the command name them.
 import { basename } from 'node:path';
 import { createKernel, openObject, type BpfObject, type BpfProgram, type SimulatedKernel } from 'tsbpf';
-import { badInput } from '../failure.ts';
+import { badInput, blaming } from '../failure.ts';
 import { readBytes, readObject } from '../input/read-file.ts';
 
 /** Options that decide which kernel judges. */
@@ -34,14 +34,17 @@ export function openFile(
   options: { kernel: SimulatedKernel; logLevel: number; onWarning?: (text: string) => void },
 ): BpfObject {
   const { kernel, logLevel, onWarning } = options;
-  return openObject(readObject(path), {
-    sys: kernel,
-    name: objectName(path),
-    logLevel,
-    print: (level, text) => {
-      if (level === 'warn') onWarning?.(text);
-    },
-  });
+  const bytes = readObject(path);
+  return blaming(path, () =>
+    openObject(bytes, {
+      sys: kernel,
+      name: objectName(path),
+      logLevel,
+      print: (level, text) => {
+        if (level === 'warn') onWarning?.(text);
+      },
+    }),
+  );
 }
 
 /** The program a user means: by name, or the only one there is. */

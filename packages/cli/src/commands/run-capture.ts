@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import { LINKTYPE_ETHERNET, encodePcapng, iterateCapture, type WritablePacket } from '@tsbpf/capture';
 import type { BpfProgram, SimulatedKernel } from 'tsbpf';
-import { badInput } from '../failure.ts';
+import { badInput, blaming } from '../failure.ts';
 import { readCaptureFile } from '../input/read-file.ts';
 import { progress } from '../output/progress.ts';
 import { writeWhole } from '../output/write-file.ts';
@@ -37,7 +37,10 @@ export function runCapture(options: {
   let packets = 0;
   let bytes = 0;
   let skipped = 0;
-  for (const packet of iterateCapture(readCaptureFile(pcap))) {
+  const file = readCaptureFile(pcap);
+  const each = blaming(pcap, () => iterateCapture(file)[Symbol.iterator]());
+  for (let next = blaming(pcap, () => each.next()); next.done !== true; next = blaming(pcap, () => each.next())) {
+    const packet = next.value;
     if (packet.linkType !== LINKTYPE_ETHERNET) {
       badInput(`${pcap}: link type ${packet.linkType} is not Ethernet (${LINKTYPE_ETHERNET}), which XDP programs see`);
     }

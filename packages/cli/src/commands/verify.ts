@@ -152,7 +152,7 @@ function verify(paths: readonly string[], options: VerifyOptions): number {
     } catch (error) {
       const known = explain(error);
       if (known === undefined) throw error;
-      note(`error: ${known.message.startsWith(path) ? '' : `${path}: `}${known.message}`);
+      note(`error: ${known.message}`);
       status = Math.max(status, known.status);
     }
   }

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+// What the command says to input that is no good: one clear line, status 2, soon, and no stack trace.
+import { spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  ftruncateSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const FIREWALL = fileURLToPath(new URL('../../../examples/xdp-firewall/firewall.bpf.o', import.meta.url));
+const TRAFFIC = fileURLToPath(new URL('../../../examples/xdp-firewall/traffic.pcap', import.meta.url));
+const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
+
+let dir = '';
+const at = (name: string): string => join(dir, name);
+
+/** Runs the command from its sources, as a process of its own. */
+function tsbpf(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, ['--import', 'tsx', '--conditions=@tsbpf/source', MAIN, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+}
+
+/** Where a section's bytes are in an ELF64 file. */
+function sectionAt(bytes: Uint8Array, wanted: string): { off: number; size: number } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const table = Number(view.getBigUint64(40, true));
+  const count = view.getUint16(60, true);
+  const names = table + view.getUint16(62, true) * 64;
+  const strings = Number(view.getBigUint64(names + 24, true));
+  for (let i = 0; i < count; i++) {
+    const header = table + i * 64;
+    let name = '';
+    for (let p = strings + view.getUint32(header, true); bytes[p] !== 0; p++)
+      name += String.fromCharCode(bytes[p] ?? 0);
+    if (name !== wanted) continue;
+    return { off: Number(view.getBigUint64(header + 24, true)), size: Number(view.getBigUint64(header + 32, true)) };
+  }
+  throw new TypeError(`no section ${wanted}`);
+}
+
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'tsbpf-garbage-'));
+  const good = new Uint8Array(readFileSync(FIREWALL));
+  const capture = new Uint8Array(readFileSync(TRAFFIC));
+  writeFileSync(at('empty.o'), '');
+  writeFileSync(
+    at('random.o'),
+    new Uint8Array(4096).map((_, i) => (i * 2654435761) >>> 13),
+  );
+  writeFileSync(at('magic.o'), new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 9, 9, 9]));
+  for (const len of [17, 64, 100, 2000, good.length - 100]) writeFileSync(at(`cut-${len}.o`), good.slice(0, len));
+  const machine = good.slice();
+  new DataView(machine.buffer).setUint16(18, 62, true);
+  writeFileSync(at('x86.o'), machine);
+  const btf = good.slice();
+  const { off } = sectionAt(btf, '.BTF');
+  btf.fill(0xee, off + 24, off + 200);
+  writeFileSync(at('btf.o'), btf);
+  const sparse = openSync(at('sparse.o'), 'w');
+  ftruncateSync(sparse, 2 ** 31);
+  closeSync(sparse);
+  const sparseElf = openSync(at('sparse-elf.o'), 'w');
+  writeFileSync(sparseElf, good.slice(0, 64));
+  ftruncateSync(sparseElf, 2 ** 31);
+  closeSync(sparseElf);
+  writeFileSync(at('cut.pcap'), capture.slice(0, capture.length - 10));
+  writeFileSync(at('header.pcap'), capture.slice(0, 30));
+  writeFileSync(at('noise.pcap'), good);
+  mkdirSync(at('folder'));
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const OBJECTS: [file: string, says: RegExp][] = [
+  ['missing.o', /no such file/],
+  ['folder', /is a directory/],
+  ['empty.o', /is empty/],
+  ['random.o', /not an ELF file/],
+  ['magic.o', /\S/],
+  ['cut-17.o', /\S/],
+  ['cut-64.o', /\S/],
+  ['cut-100.o', /\S/],
+  ['cut-2000.o', /\S/],
+  [`cut-${readFileSync(FIREWALL).length - 100}.o`, /\S/],
+  ['x86.o', /machine/i],
+  ['btf.o', /BTF/],
+  ['sparse.o', /not an ELF file/],
+  ['sparse-elf.o', /too large/],
+];
+
+describe('objects that are none', () => {
+  it.each(OBJECTS)('%s', (file, says) => {
+    for (const verb of ['run', 'verify']) {
+      const { status, stdout, stderr } = tsbpf(verb, at(file));
+      expect({ status, stdout }, `${verb}: ${stderr}`).toEqual({ status: 2, stdout: '' });
+      expect(stderr).toMatch(says);
+      expect(stderr).toContain(file);
+      expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+      expect(stderr).not.toMatch(/^\s+at /m);
+    }
+  });
+});
+
+const CAPTURES: [file: string, says: RegExp][] = [
+  ['missing.pcap', /no such file/],
+  ['cut.pcap', /cut|ends|truncated/i],
+  ['header.pcap', /cut|ends|truncated/i],
+  ['noise.pcap', /not a|no pcap|magic|capture/i],
+  ['empty.o', /is empty/],
+];
+
+describe('captures that are none', () => {
+  it.each(CAPTURES)('%s', (file, says) => {
+    const out = at('out.pcapng');
+    const { status, stdout, stderr } = tsbpf('run', FIREWALL, '--pcap', at(file), '--out', out);
+    expect({ status, stdout }, stderr).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toMatch(says);
+    expect(stderr).toContain(file);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(() => readFileSync(out)).toThrow('ENOENT');
+  });
+});
+
+const USAGE: [args: string[], says: RegExp][] = [
+  [[], /Usage/],
+  [['nonsense'], /unknown command/],
+  [['run'], /missing required argument/],
+  [['run', FIREWALL, '--nonsense'], /unknown option/],
+  [['run', FIREWALL, '--prog', 'nobody'], /has no program "nobody"; it has firewall/],
+  [['run', FIREWALL, '--repeat', 'x', '--data-in', TRAFFIC], /--repeat x/],
+  [['run', FIREWALL, '--kernel', 'new'], /--kernel new/],
+];
+
+describe('wrong words', () => {
+  it.each(USAGE)('%j', (args, says) => {
+    const { status, stdout, stderr } = tsbpf(...args);
+    expect({ status, stdout }, stderr).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toMatch(says);
+  });
+
+  it('a version that is not simulated is unsupported', () => {
+    const { status, stderr } = tsbpf('verify', FIREWALL, '--kernel', '6.18');
+    expect(status).toBe(3);
+    expect(stderr).toMatch(/6\.18 is not simulated; supported: 5\.6/);
+  });
+
+  it('a folder that cannot be written to fails, and leaves nothing', () => {
+    const { status, stderr } = tsbpf('run', FIREWALL, '--pcap', TRAFFIC, '--out', at('no/such/folder.pcapng'));
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/cannot be written/);
+  });
+});
