@@ -22,3 +22,8 @@ export { readPointer, writePointer } from './dev/pointer.ts';
 export { skbLayout, type SkbLayout } from './skb/layout.ts';
 export { Skb } from './skb/skb.ts';
 export { testRunSkb } from './test-run/skb.ts';
+export type { IngressOutcome } from './dev/receive-skb.ts';
+export type { TcAttachOptions, TcDirection, TcFilter, TcFilters } from './tc/filters.ts';
+export type { TcVerdict } from './tc/classify.ts';
+export { ethTypeTrans, skbOfFrame } from './skb/ethernet.ts';
+export { PacketSocket, type TappedFrame } from './sock/packet-socket.ts';

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import {
+  BPF_PROG_TYPE_FLOW_DISSECTOR,
   BPF_PROG_TYPE_LWT_IN,
   BPF_PROG_TYPE_LWT_OUT,
   BPF_PROG_TYPE_LWT_SEG6LOCAL,
@@ -24,6 +25,7 @@ import { skbVlanHelpers } from './helpers/skb-vlan.ts';
 import { sockCastHelpers } from './helpers/sock-cast.ts';
 import { xdpAdjustHelpers } from './helpers/xdp-adjust.ts';
 import { xdpRedirectHelpers } from './helpers/xdp-redirect.ts';
+import { testRunFlowDissector } from './test-run/flow-dissector.ts';
 import { testRunSkb } from './test-run/skb.ts';
 import { testRunXdp } from './test-run/xdp.ts';
 
@@ -33,6 +35,7 @@ const PROG_OPS: Readonly<Record<number, ProgOps>> = {
   [BPF_PROG_TYPE_SOCKET_FILTER]: { testRun: testRunSkb },
   [BPF_PROG_TYPE_SCHED_CLS]: { testRun: testRunSkb },
   [BPF_PROG_TYPE_SCHED_ACT]: { testRun: testRunSkb },
+  [BPF_PROG_TYPE_FLOW_DISSECTOR]: { testRun: testRunFlowDissector },
   [BPF_PROG_TYPE_LWT_IN]: { testRun: testRunSkb },
   [BPF_PROG_TYPE_LWT_OUT]: { testRun: testRunSkb },
   [BPF_PROG_TYPE_LWT_XMIT]: { testRun: testRunSkb },

@@ -3,6 +3,7 @@ import { EINVAL, errnoName, SyscallError, UsageError } from '@tsbpf/uapi';
 import type { BpfProg, KernelObject } from '@tsbpf/core';
 import type { Net } from '../net-state.ts';
 import { attachTcFilter, detachTcFilter, NO_FILTERS, type TcAttachOptions, type TcFilters } from '../tc/filters.ts';
+import { openPacketSocket, type PacketSocket } from '../sock/packet-socket.ts';
 import { setXdp, type XdpSlots } from '../xdp/attach.ts';
 import { receiveFrame, sendFrame, type ReceiveResult } from './receive.ts';
 import { createDeviceObject, freeDeviceObject, IFF_UP, type DeviceObject } from './device-object.ts';
@@ -30,13 +31,13 @@ export interface DeviceOptions {
   netns?: NetNamespace;
 }
 
-/** A frame that a device sent. */
+/** A frame that a device sent; a list of them can be written to a capture file as it is. */
 export interface TransmittedFrame {
   readonly data: Uint8Array;
   /** Why: a verdict of an XDP program, of a classifier, or an ordinary transmission. */
   readonly by: 'xdp-tx' | 'xdp-redirect' | 'tc-redirect' | 'clone-redirect' | 'xmit';
   /** CLOCK_MONOTONIC, nanoseconds. */
-  readonly timeNs: bigint;
+  readonly tsNs: bigint;
 }
 
 /** What a checkpoint keeps of a device. */
@@ -62,6 +63,8 @@ export class NetDevice implements KernelObject {
   readonly rxqs: readonly number[];
   /** Classifiers, by direction. */
   tc: TcFilters = NO_FILTERS;
+  /** Packet sockets that see what it receives and sends. */
+  readonly taps = new Set<PacketSocket>();
   /** Attached XDP programs, by mode. */
   xdp: XdpSlots = { native: undefined, generic: undefined };
   readonly #transmitted: TransmittedFrame[] = [];
@@ -163,6 +166,11 @@ export class NetDevice implements KernelObject {
     return detachTcFilter(this, options) === 0;
   }
 
+  /** Opens a packet socket that sees what the device receives and sends; SO_ATTACH_BPF gives it a filter. */
+  openPacketSocket(): { fd: number; socket: PacketSocket } {
+    return openPacketSocket(this);
+  }
+
   /** Sends a frame, with its link header, as a protocol would: through the egress classifiers. 0 or -errno. */
   send(frame: Uint8Array): number {
     return sendFrame(this, frame);
@@ -181,7 +189,7 @@ export class NetDevice implements KernelObject {
 
   /** Puts a frame on the wire. */
   transmit(data: Uint8Array, by: TransmittedFrame['by']): void {
-    this.#transmitted.push({ data, by, timeNs: this.net.kernel.env.ktimeNs() });
+    this.#transmitted.push({ data, by, tsNs: this.net.kernel.env.ktimeNs() });
   }
 
   /** Hands a frame to the protocols. */

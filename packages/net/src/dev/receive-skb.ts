@@ -26,6 +26,11 @@ export function receiveSkb(device: NetDevice, skb: Skb): IngressOutcome | undefi
     skb.free();
     return undefined;
   }
+  if (device.taps.size > 0) {
+    skb.push(skb.macLen);
+    for (const tap of device.taps) tap.see(skb, 'received');
+    skb.pull(skb.macLen);
+  }
   const verdict = device.tc.ingress.length > 0 ? classify(device, skb, 'ingress') : undefined;
   switch (verdict?.code) {
     case TC_ACT_SHOT:

@@ -5,7 +5,7 @@ import { frameOf } from '../skb/frame.ts';
 import type { Skb } from '../skb/skb.ts';
 import { classify, TC_ACT_TRAP, type TcVerdict } from '../tc/classify.ts';
 import { carryOutRedirect } from '../tc/redirect.ts';
-import { ethTypeTrans } from '../skb/ethernet.ts';
+import { ethTypeTrans, PACKET_OUTGOING } from '../skb/ethernet.ts';
 import type { NetDevice, TransmittedFrame } from './device.ts';
 
 /** The queueing discipline dropped the packet. */
@@ -38,6 +38,14 @@ function egress(device: NetDevice, skb: Skb): EgressOutcome {
   }
 }
 
+/** Packet sockets see what is sent as such. @see net/core/dev.c, dev_queue_xmit_nit */
+function showToTaps(device: NetDevice, skb: Skb): void {
+  const type = skb.get('pkt_type');
+  skb.set('pkt_type', PACKET_OUTGOING);
+  for (const tap of device.taps) tap.see(skb, 'sent');
+  skb.set('pkt_type', type);
+}
+
 /**
  * Takes the sk_buff, whose data begins at the link header, and sends it. 0, NET_XMIT_DROP, or -ENETDOWN.
  */
@@ -55,6 +63,7 @@ export function xmitSkb(device: NetDevice, skb: Skb, by: TransmittedFrame['by'])
       const outcome = egress(device, skb);
       if (outcome.consumed) return outcome.result;
     }
+    showToTaps(device, skb);
     device.transmit(frameOf(skb), by);
     if (!device.loopback) {
       skb.free();

@@ -18,6 +18,7 @@ const PACKET_BROADCAST = 1;
 const PACKET_MULTICAST = 2;
 /** The last type a program may give a packet. */
 export const PACKET_OTHERHOST = 3;
+export const PACKET_OUTGOING = 4;
 
 const swap16 = (value: number): number => ((value & 0xff) << 8) | (value >>> 8);
 

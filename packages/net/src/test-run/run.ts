@@ -5,6 +5,12 @@ import type { BpfProg, KernelServices } from '@tsbpf/core';
 
 const U32_MAX = 0xffffffffn;
 
+/** Nanoseconds of one run, as far as 32 bits hold them. */
+export function meanNs(spentNs: bigint, repeat: number): number {
+  const mean = spentNs / BigInt(repeat);
+  return Number(mean > U32_MAX ? U32_MAX : mean);
+}
+
 /** Runs a program `repeat` times over one context; the last result counts, and the mean duration. */
 export function repeatRun(
   kernel: KernelServices,
@@ -15,8 +21,7 @@ export function repeatRun(
   let retval = 0;
   const start = kernel.env.ktimeNs();
   for (let i = 0; i < repeat; i++) retval = kernel.runProg(prog, options.ctxOff);
-  const mean = (kernel.env.ktimeNs() - start) / BigInt(repeat);
-  return { retval, duration: Number(mean > U32_MAX ? U32_MAX : mean) };
+  return { retval, duration: meanNs(kernel.env.ktimeNs() - start, repeat) };
 }
 
 /** Fires bpf_test_finish, whose listeners may change the error. */
