@@ -102,6 +102,19 @@ describe('spin locks', () => {
 
 describe('maps in maps', () => {
   for (const type of [BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH_OF_MAPS]) {
+    compare(`type ${type} and max_entries`, (real) => {
+      const answers = [real, systems.sim].map((sys) =>
+        [BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_PERCPU_ARRAY].map((map_type) => {
+          const inner = { map_type, key_size: 4, value_size: 4, max_entries: 3 };
+          const template = new TestMap(sys, inner);
+          const outer = { map_type: type, key_size: 4, value_size: 4, max_entries: 1, inner_map_fd: template.fd };
+          const maps = [template, new TestMap(sys, outer), new TestMap(sys, { ...inner, max_entries: 5 })];
+          keep(...maps);
+          return answerText(maps[1]?.update(u32s(0), u32s(maps[2]?.fd ?? 0)) ?? NaN);
+        }),
+      );
+      expect(answers[1]).toEqual(answers[0]);
+    });
     for (const mapFlags of type === BPF_MAP_TYPE_HASH_OF_MAPS ? [0, BPF_F_NO_PREALLOC] : [0]) {
       compare(`type ${type} flags ${mapFlags}`, (real) => {
         const inner: MapCreateAttr = { map_type: BPF_MAP_TYPE_HASH, key_size: 4, value_size: 4, max_entries: 3 };

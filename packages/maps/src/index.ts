@@ -50,7 +50,7 @@ export { ACCESS_MASK, accessOk, flagsOk, presenceError, updateFlagsOk } from './
 export { copyBytes, copyValueIn, copyValueOut } from './object/copy.ts';
 export { arrayValueOff, htabElemLayout, mapStructSize, type HtabElemLayout } from './object/layout.ts';
 export { ElemPool, POOL_STATE_SIZE } from './object/elem-pool.ts';
-export { MAP_RULES, mapRule, type MapRule, type MapRuleName } from './object/rules.ts';
+export { MAP_RULES, mapRule, mapRulesOf, type MapRule, type MapRuleName } from './object/rules.ts';
 export {
   KMALLOC_MAX_SIZE,
   MAX_KEY_SIZE,

@@ -3,7 +3,6 @@
 import { BPF_EXIST, BPF_F_NO_COMMON_LRU, BPF_MAP_TYPE_LRU_PERCPU_HASH, EINVAL, ENOMEM } from '@tsbpf/uapi';
 import { defineMapType, type Errno, type MapTypeDef } from '@tsbpf/core';
 import { presenceError } from '../object/flags.ts';
-import { mapRule } from '../object/rules.ts';
 import { htabAllocCheck } from './alloc-check.ts';
 import { findElem, hashKey, linkElem, lookupElem } from './htab-elem.ts';
 import { allocHtab, type HtabMap } from './htab-map.ts';
@@ -21,7 +20,7 @@ function update(map: HtabMap, keyOff: number, valueOff: number, flags: number, s
   const old = findElem(map, key, hash);
   const err = presenceError(old !== 0, flags);
   if (err === 0 && old === 0) {
-    if (!mapRule(map.kernel.version, 'percpu-new-elem-stale')) {
+    if (!map.rules.has('percpu-new-elem-stale')) {
       map.mem.fill(taken + map.valueAt, map.syscallValueSize, 0);
     }
     writeCpuValues(map, taken, valueOff, scope);

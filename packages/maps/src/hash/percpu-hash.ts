@@ -4,7 +4,6 @@ import { BPF_EXIST, BPF_MAP_TYPE_PERCPU_HASH, EINVAL, ENOMEM } from '@tsbpf/uapi
 import { defineMapType, type Errno, type MapTypeDef } from '@tsbpf/core';
 import { presenceError } from '../object/flags.ts';
 import { PERCPU_MAX_SIZE } from '../object/sizes.ts';
-import { mapRule } from '../object/rules.ts';
 import { htabAllocCheck } from './alloc-check.ts';
 import { findElem, hashKey, linkElem, lookupElem } from './htab-elem.ts';
 import { allocHtab, type HtabMap } from './htab-map.ts';
@@ -27,7 +26,7 @@ function update(map: HtabMap, keyOff: number, valueOff: number, flags: number, s
   if (map.valueStride > PERCPU_MAX_SIZE) return -ENOMEM;
   const elem = takeElem(map, 0);
   if (elem < 0) return elem;
-  if (map.pool !== undefined || !mapRule(map.kernel.version, 'percpu-new-elem-stale')) {
+  if (map.pool !== undefined || !map.rules.has('percpu-new-elem-stale')) {
     map.mem.fill(elem + map.valueAt, map.syscallValueSize, 0);
   }
   writeCpuValues(map, elem, valueOff, scope);

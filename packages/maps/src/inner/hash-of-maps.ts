@@ -8,7 +8,6 @@ import { lookupElem, lookupValue } from '../hash/htab-elem.ts';
 import { allocHtab, type HtabMap } from '../hash/htab-map.ts';
 import { htabDelete, htabUpdate } from '../hash/htab-update.ts';
 import { eachElem, htabNextKey } from '../hash/htab-walk.ts';
-import { mapRule } from '../object/rules.ts';
 import { getInnerMap, innerTemplate } from './inner-map.ts';
 
 /** Bytes of a pointer. */
@@ -29,7 +28,7 @@ function sysUpdate(map: HtabMap, keyOff: number, valueOff: number, flags: number
   if (err < 0) map.kernel.mapPut(inner);
   else if (replaced !== undefined && map.preallocated !== undefined) {
     // Tables that allocate on demand have dropped it with the element.
-    if (!mapRule(map.kernel.version, 'hash-of-maps-replace-leaks')) map.kernel.mapPut(replaced);
+    if (!map.rules.has('hash-of-maps-replace-leaks')) map.kernel.mapPut(replaced);
   }
   return err;
 }

@@ -54,6 +54,18 @@ describe.each(kinds)('%s', (_title, type, flags) => {
     expect(outer.update(u32s(0), u32s(template.fd))).toBe(0);
   });
 
+  it.each([
+    ['5.8', BPF_MAP_TYPE_HASH, -EINVAL],
+    ['5.9', BPF_MAP_TYPE_HASH, 0],
+    ['5.9', BPF_MAP_TYPE_ARRAY, -EINVAL],
+  ] as const)('in %s compares max_entries of type %i: %i', (rulesOf, map_type, answer) => {
+    const sys = createTestSys({ rows: { mapTypes }, rulesOf });
+    const template = new TestMap(sys, { ...INNER, map_type });
+    const outer = new TestMap(sys, outerOf(type, template.fd, flags));
+    const inner = new TestMap(sys, { ...INNER, map_type, max_entries: 9 });
+    expect(outer.update(u32s(0), u32s(inner.fd))).toBe(answer);
+  });
+
   it('leads programs to the inner map, and system calls to its id', () => {
     const { sys, template, outer } = setUp();
     const [outerMap, inner] = [outer.fd, template.fd].map((fd) => {

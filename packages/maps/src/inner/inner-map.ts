@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What maps in maps share: the template of inner maps, and which maps match it. @see kernel/bpf/map_in_map.c
-import { EINVAL, ENOTSUPP } from '@tsbpf/uapi';
+import { BPF_MAP_TYPE_ARRAY, EINVAL, ENOTSUPP } from '@tsbpf/uapi';
 import type { BpfMap, Errno, KernelServices } from '@tsbpf/core';
 import { mapRule } from '../object/rules.ts';
 
@@ -62,7 +62,8 @@ export function matchesTemplate(template: BpfMap, map: BpfMap): boolean {
     template.keySize === map.keySize &&
     template.valueSize === map.valueSize &&
     template.flags === map.flags &&
-    (template.maxEntries === map.maxEntries || !mapRule(map.kernel.version, 'inner-max-entries-equal'))
+    (template.maxEntries === map.maxEntries ||
+      (map.type !== BPF_MAP_TYPE_ARRAY && !mapRule(map.kernel.version, 'inner-max-entries-equal')))
   );
 }
 

@@ -3,14 +3,13 @@
 import { ENOENT } from '@tsbpf/uapi';
 import type { Errno } from '@tsbpf/core';
 import { copyBytes } from '../object/copy.ts';
-import { mapRule } from '../object/rules.ts';
 import { KEY_DATA, NODE, type TrieMap } from './trie-map.ts';
 import { descend, isFork, prefixLenOf } from './trie-walk.ts';
 
 /** The first prefix in post-order below and including a node. Forks have both children. */
 function first(map: TrieMap, from: number): number {
   const { mem } = map;
-  const leftOnly = mapRule(map.kernel.version, 'lpm-next-key-left-only');
+  const leftOnly = map.rules.has('lpm-next-key-left-only');
   let found = 0;
   for (let node = from; node !== 0;) {
     const left = mem.read32(node + NODE.child0);
@@ -45,7 +44,7 @@ export function trieNextKey(map: TrieMap, keyOff: number, nextOff: number): Errn
   if (keyOff === 0 || keyLen > map.maxPrefixLen) next = first(map, root);
   else {
     const { node, bits, slots } = descend(map, keyOff);
-    const exact = bits === keyLen || mapRule(map.kernel.version, 'lpm-next-key-ignores-data');
+    const exact = bits === keyLen || map.rules.has('lpm-next-key-ignores-data');
     const found = node !== 0 && prefixLenOf(map, node) === keyLen && exact && !isFork(map, node);
     next = found ? after(map, slots) : first(map, root);
   }

@@ -3,7 +3,6 @@
 import { BPF_EXIST, BPF_NOEXIST, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC } from '@tsbpf/uapi';
 import type { Errno } from '@tsbpf/core';
 import { copyBytes } from '../object/copy.ts';
-import { mapRule } from '../object/rules.ts';
 import { KEY_DATA, NODE, type TrieMap } from './trie-map.ts';
 import { bitAt, childSlot, descend, isFork, prefixLenOf } from './trie-walk.ts';
 
@@ -22,13 +21,12 @@ function newNode(map: TrieMap, prefixLen: number, dataOff: number, fork: boolean
 
 /** Whether the flags allow what is about to happen, and there is room. `present`: the prefix has a value. */
 function updateError(map: TrieMap, flags: number, present: boolean): Errno {
-  const { version } = map.kernel;
   const full = map.entries === map.maxEntries;
-  if (!mapRule(version, 'lpm-ignores-presence')) {
+  if (!map.rules.has('lpm-ignores-presence')) {
     if (present && flags === BPF_NOEXIST) return -EEXIST;
     if (!present && flags === BPF_EXIST) return -ENOENT;
   }
-  return full && (!present || mapRule(version, 'lpm-replace-needs-room')) ? -ENOSPC : 0;
+  return full && (!present || map.rules.has('lpm-replace-needs-room')) ? -ENOSPC : 0;
 }
 
 /** Inserts a prefix, or replaces the node that has it: who holds the old value keeps seeing it. */

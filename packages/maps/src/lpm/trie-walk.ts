@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Reading a trie: bits, matching, lookup. Bits are numbered from the most significant of the first byte.
-import { mapRule } from '../object/rules.ts';
 import { KEY_DATA, NODE, type TrieMap } from './trie-map.ts';
 
 /** The bit at `index` of the bytes at `dataOff`. */
@@ -34,7 +33,7 @@ export function commonBits(map: TrieMap, node: number, keyOff: number): number {
 /** The node of the longest prefix that contains the key; 0 where there is none. */
 export function longestMatch(map: TrieMap, keyOff: number): number {
   const { mem } = map;
-  if (mem.read32(keyOff) > map.maxPrefixLen && !mapRule(map.kernel.version, 'lpm-lookup-long-prefix')) return 0;
+  if (mem.read32(keyOff) > map.maxPrefixLen && !map.rules.has('lpm-lookup-long-prefix')) return 0;
   let found = 0;
   for (let node = mem.read32(map.rootSlot); node !== 0;) {
     const bits = commonBits(map, node, keyOff);

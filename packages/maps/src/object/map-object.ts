@@ -2,6 +2,7 @@
 import { ENOMEM } from '@tsbpf/uapi';
 import type { BpfMap, Errno, KernelBtf, KernelServices, MapParams, MapTypeDef } from '@tsbpf/core';
 import type { KernelMemory } from '@tsbpf/memory';
+import { mapRulesOf, type MapRuleName } from './rules.ts';
 import { PAGE_SIZE } from './sizes.ts';
 
 /** What a map starts from: its structure is allocated, and charged for. */
@@ -40,6 +41,8 @@ export class MapObject implements BpfMap {
   readonly numaNode: number;
   readonly btfVmlinuxValueTypeId: number;
   readonly syscallValueSize: number;
+  /** By which rules of {@link MAP_RULES} it behaves. */
+  readonly rules: ReadonlySet<MapRuleName>;
   btf: KernelBtf | undefined = undefined;
   innerMap: BpfMap | undefined = undefined;
   pages: number;
@@ -70,6 +73,7 @@ export class MapObject implements BpfMap {
     this.numaNode = params.numaNode;
     this.btfVmlinuxValueTypeId = params.btfVmlinuxValueTypeId;
     this.syscallValueSize = init.syscallValueSize;
+    this.rules = mapRulesOf(init.kernel.version);
     this.pages = pagesOf(init.costBytes);
     this.#mirror('map_type', this.type);
     this.#mirror('key_size', this.keySize);

@@ -23,7 +23,7 @@ export const MAP_RULES = [
   {
     name: 'inner-max-entries-equal',
     until: '5.9',
-    what: 'any inner map must have the max_entries of the template; later only arrays must',
+    what: 'any inner map must have the max_entries of the template; later only those of type ARRAY must',
   },
   {
     name: 'percpu-new-elem-stale',
@@ -59,7 +59,12 @@ export const MAP_RULES = [
 
 export type MapRuleName = (typeof MAP_RULES)[number]['name'];
 
-/** Whether the simulated kernel still behaves as the rule says. */
+/** The rules by which a version behaves. */
+export function mapRulesOf(version: KernelVersion): ReadonlySet<MapRuleName> {
+  return new Set(MAP_RULES.filter((row) => !versionAtLeast(version, row.until)).map((row) => row.name));
+}
+
+/** Whether the simulated kernel still behaves as the rule says. Maps keep their kernel's rules: {@link mapRulesOf}. */
 export function mapRule(version: KernelVersion, name: MapRuleName): boolean {
   const rule = MAP_RULES.find((row) => row.name === name);
   return rule !== undefined && !versionAtLeast(version, rule.until);
