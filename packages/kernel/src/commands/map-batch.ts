@@ -90,13 +90,13 @@ function genericLookup(k: KernelState, map: BpfMap, attr: BatchAttr, max: number
   const value = k.scratch.get(1, Math.max(8, map.syscallValueSize));
   const next = k.scratch.get(2, Math.max(8, map.keySize));
   if (prev === 0 || value === 0 || next === 0) return -ENOMEM;
+  attr.count = 0;
   let from = 0;
   if (attr.in_batch !== undefined) {
     if (attr.in_batch.length < map.keySize) return -EFAULT;
     copyIn(k, prev, attr.in_batch, map.keySize);
     from = prev;
   }
-  attr.count = 0;
   let err = ops.getNextKey?.(map, from, next) ?? -ENOTSUPP;
   if (err < 0) return err;
   let done = 0;
@@ -135,12 +135,12 @@ const CURSOR_SIZE = 4;
 const NO_CURSOR = -1;
 
 function ownLookup(k: KernelState, map: BpfMap, attr: BatchAttr, max: number, remove: boolean): number {
+  attr.count = 0;
   let cursor: number | undefined;
   if (attr.in_batch !== undefined) {
     if (attr.in_batch.length < CURSOR_SIZE) return -EFAULT;
     cursor = new DataView(attr.in_batch.buffer, attr.in_batch.byteOffset).getUint32(0, true);
   }
-  attr.count = 0;
   const room = Math.min(max, Math.max(1, map.maxEntries));
   const keysOff = k.mem.alloc(Math.max(8, room * map.keySize), { kind: 'syscall' });
   const valuesOff = k.mem.alloc(Math.max(8, room * map.syscallValueSize), { kind: 'syscall' });
