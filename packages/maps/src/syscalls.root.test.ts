@@ -2,7 +2,7 @@
 // In what order element commands complain, and what they write back when they do: the running kernel and ours.
 import { afterAll, describe, expect, it } from 'vitest';
 import { createHost, pinToCpu } from '@tsbpf/host';
-import { TestMap, openSystemPair, u32s } from '@tsbpf/testkit';
+import { type TestMap, openSystemPair, u32s } from '@tsbpf/testkit';
 import {
   BPF_F_RDONLY,
   BPF_F_WRONLY,
