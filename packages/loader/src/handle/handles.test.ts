@@ -70,6 +70,22 @@ describe('maps', () => {
     expect(obj.maps['points'].info()).toMatchObject({ max_entries: 5 });
   });
 
+  it('changes sizes: types that no longer fit are dropped', () => {
+    const sys = new FakeSys();
+    const obj = openObject(fixture('maps'), { sys, name: 'maps' });
+    obj.maps['points'].keySize = 8;
+    obj.load();
+    expect(sys.mapByName('points')?.attr).toMatchObject({ key_size: 8, btf_key_type_id: 0 });
+    obj.maps['points'].set(1n << 40n, { x: 3 });
+    expect([...obj.maps['points'].keys()]).toEqual([1n << 40n]);
+    const globals = openObject(fixture('globals'), { sys, name: 'globals' });
+    globals.map('.bss').valueSize = 4096;
+    globals.load();
+    expect(sys.mapByName('globals.bss')?.elements.get('00000000')).toHaveLength(4096);
+    globals.bss['total'] = 6n;
+    expect(globals.bss['total']).toBe(6n);
+  });
+
   it('reuses a map that is given', () => {
     const first = loaded('maps');
     const obj = openObject(fixture('maps'), { sys: first.sys, name: 'maps' });

@@ -41,15 +41,27 @@ export class MapSettings {
     return this.spec.keySize;
   }
   set keySize(value: number) {
-    this.changeable('key size').keySize = value;
+    const spec = this.changeable('key size');
+    // A type of another size says nothing about the key any more.
+    if (value !== spec.keySize) spec.btfKeyTypeId = 0;
+    spec.keySize = value;
   }
 
-  /** Bytes; of a per-CPU map, those of one CPU. */
+  /** Bytes; of a per-CPU map, those of one CPU. A section's map keeps what fits of its initial value. */
   get valueSize(): number {
     return this.spec.valueSize;
   }
   set valueSize(value: number) {
-    this.changeable('value size').valueSize = value;
+    const spec = this.changeable('value size');
+    if (value !== spec.valueSize) {
+      spec.btfValueTypeId = 0;
+      if (spec.data !== undefined && spec.kind !== 'struct_ops') {
+        const data = new Uint8Array(value);
+        data.set(spec.data.subarray(0, value));
+        spec.data = data;
+      }
+    }
+    spec.valueSize = value;
   }
 
   get maxEntries(): number {

@@ -89,7 +89,10 @@ export function loadObject(state: LoadState): { structOps: Map<BpfMap, KernelStr
   const core = applyCore(state, (prog) => prog.isSubprog || bySpec.get(prog)?.autoload === true);
   const linker = new Linker(state, core);
   const linked = new Map<BpfProgram, LinkedProg>();
-  for (const prog of progs) if (prog.autoload) linked.set(prog, linker.link(prog.spec));
+  for (const prog of progs) {
+    if (prog.autoload) linked.set(prog, linker.link(prog.spec));
+    else print('debug', `prog '${prog.name}': skipped loading`);
+  }
 
   if (spec.btf !== undefined) {
     const { features, btfFd: _ } = state;

@@ -135,6 +135,7 @@ function parseValues(ctx: MapDefContext, map: MapSpec, member: BtfMember, isLast
   if (btf.kind(target) !== BTF_KIND_STRUCT) {
     bad(`map '${name}': map-in-map inner def is of unexpected kind ${btf.kind(target)}.`);
   }
+  ctx.print('debug', `map '${name}': found inner map definition.`);
   map.inner = emptyMapSpec({
     name: `${name}.inner`,
     kind: 'user',
@@ -152,9 +153,10 @@ export function fillMapDef(
   structId: number,
   { isInner = false }: { isInner?: boolean } = {},
 ): void {
-  const { btf, refuse } = ctx;
+  const { btf, refuse, print } = ctx;
   const { name } = map;
   const members = btf.members(structId);
+  const found = (text: string): void => print('debug', `map '${name}': found ${text}.`);
   for (const [i, member] of members.entries()) {
     switch (member.name) {
       case '':
@@ -162,35 +164,44 @@ export function fillMapDef(
         break;
       case 'type':
         map.type = uintOf(ctx, name, member);
+        found(`type = ${map.type}`);
         break;
       case 'max_entries':
         map.maxEntries = uintOf(ctx, name, member);
+        found(`max_entries = ${map.maxEntries}`);
         break;
       case 'map_flags':
         map.mapFlags = uintOf(ctx, name, member);
+        found(`map_flags = 0x${map.mapFlags.toString(16)}`);
         break;
       case 'numa_node':
         map.numaNode = uintOf(ctx, name, member);
+        found(`numa_node = ${map.numaNode}`);
         break;
       case 'map_extra':
         map.mapExtra = ulongOf(ctx, name, member);
+        found(`map_extra = 0x${map.mapExtra.toString(16)}`);
         break;
       case 'key_size':
         map.keySize = agreed(ctx, map, 'key', map.keySize, uintOf(ctx, name, member));
+        found(`key_size = ${map.keySize}`);
         break;
       case 'value_size':
         map.valueSize = agreed(ctx, map, 'value', map.valueSize, uintOf(ctx, name, member));
+        found(`value_size = ${map.valueSize}`);
         break;
       case 'key': {
         const typeId = pointee(ctx, name, member);
         map.keySize = agreed(ctx, map, 'key', map.keySize, sizeOfType(ctx, map, 'key', typeId));
         map.btfKeyTypeId = typeId;
+        found(`key [${typeId}], sz = ${map.keySize}`);
         break;
       }
       case 'value': {
         const typeId = pointee(ctx, name, member);
         map.valueSize = agreed(ctx, map, 'value', map.valueSize, sizeOfType(ctx, map, 'value', typeId));
         map.btfValueTypeId = typeId;
+        found(`value [${typeId}], sz = ${map.valueSize}`);
         break;
       }
       case 'values':
@@ -199,6 +210,7 @@ export function fillMapDef(
       case 'pinning':
         if (isInner) refuse(`map '${name}': inner def can't be pinned.`, { map: name });
         map.pinning = uintOf(ctx, name, member);
+        found(`pinning = ${map.pinning}`);
         if (map.pinning > 1) refuse(`map '${name}': invalid pinning value ${map.pinning}.`, { map: name });
         break;
       default:

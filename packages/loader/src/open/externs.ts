@@ -86,6 +86,7 @@ export function collectExterns(
   print: Print,
   refuse: Refuse,
 ): { externs: ExternSpec[]; kconfigSize: number } {
+  print('debug', `looking for externs among ${elf.symbols.length} symbols...`);
   const symbols = elf.symbols.filter(isExtern);
   const declared = btf === undefined || symbols.length === 0 ? new Map<string, Declared>() : declaredExterns(btf);
   const externs = symbols.map((sym): ExternSpec => {
@@ -110,22 +111,33 @@ export function collectExterns(
     }
     return refuse(`unrecognized extern section '${found.secName}'`, { errno: EOPNOTSUPP });
   });
+  print('debug', `collected ${externs.length} externs total`);
+  externs.sort(compareExterns);
   return { externs, kconfigSize: placeKconfig(externs, print) };
 }
 
-/** Gives the .kconfig externs their offsets: largest alignment first, then smallest size, then by name. */
+/** The .kconfig ones first: largest alignment, then smallest size, then by name. */
+function compareExterns({ name: nameA, where: a }: ExternSpec, { name: nameB, where: b }: ExternSpec): number {
+  if (a.sec !== b.sec) return a.sec === 'kconfig' ? -1 : 1;
+  if (a.sec === 'kconfig' && b.sec === 'kconfig') {
+    if (a.align !== b.align) return b.align - a.align;
+    if (a.size !== b.size) return a.size - b.size;
+  }
+  return nameA < nameB ? -1 : nameA > nameB ? 1 : 0;
+}
+
+/** Gives the .kconfig externs, which come first, their offsets. The result is the bytes they take. */
 function placeKconfig(externs: readonly ExternSpec[], print: Print): number {
-  const placed = externs.flatMap((ext) => (ext.where.sec === 'kconfig' ? [{ name: ext.name, where: ext.where }] : []));
-  placed.sort(
-    (a, b) =>
-      b.where.align - a.where.align || a.where.size - b.where.size || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
-  );
   let off = 0;
-  for (const { name, where } of placed) {
+  for (const [i, { name, symIdx, where }] of externs.entries()) {
+    if (where.sec !== 'kconfig') {
+      print('debug', `extern (ksym) #${i}: symbol ${symIdx}, name ${name}`);
+      continue;
+    }
     off = Math.ceil(off / where.align) * where.align;
     where.dataOff = off;
     off += where.size;
-    print('debug', `extern (kcfg) '${name}': offset ${where.dataOff}, size ${where.size}`);
+    print('debug', `extern (kcfg) #${i}: symbol ${symIdx}, off ${where.dataOff}, name ${name}`);
   }
   return off;
 }

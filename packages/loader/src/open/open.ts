@@ -17,9 +17,6 @@ import { collectSections, type ObjectSections } from './sections.ts';
 import type { MapSpec, ObjectSpec } from './spec.ts';
 import { collectStructOps } from './struct-ops.ts';
 
-/** The .kconfig map has no section in the file. */
-const NO_SECTION = -1;
-
 function checkElf(elf: ElfFile): void {
   if (elf.type !== C.ET_REL || (elf.machine !== C.EM_BPF && elf.machine !== C.EM_NONE)) {
     throw new ElfError(
@@ -71,8 +68,9 @@ export function readObject(bytes: Uint8Array, options: { name: string; print: Pr
   const { name, print } = options;
   const refuse = refuser(print);
   const elf = parseElf(bytes);
+  print('debug', `loading ${name}`);
   checkElf(elf);
-  const sections = collectSections(elf, print, refuse);
+  const sections = collectSections(elf, name, print, refuse);
   const progs = collectPrograms(elf, sections.exec, print, refuse);
   const needsBtf = sections.btfMaps !== undefined || sections.structOps.length > 0;
   const { btf: rawBtf, btfExt } = readBtf(elf, sections, needsBtf, print, refuse);
@@ -91,9 +89,9 @@ export function readObject(bytes: Uint8Array, options: { name: string; print: Pr
   }
   if (kconfigSize > 0) {
     const data = new Uint8Array(kconfigSize);
-    maps.push(
-      internalMap({ objName: name, kind: 'kconfig', secName: '.kconfig', secIdx: NO_SECTION, data, btf, print }),
-    );
+    // It has no section of its own; no relocation is against this one.
+    const symtab = elf.sections.find((section) => section.type === C.SHT_SYMTAB)?.index ?? 0;
+    maps.push(internalMap({ objName: name, kind: 'kconfig', secName: '.kconfig', secIdx: symtab, data, btf, print }));
   }
   if (btf !== undefined) {
     for (const section of sections.structOps) maps.push(...collectStructOps(elf, section, btf, print, refuse));

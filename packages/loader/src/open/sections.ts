@@ -44,7 +44,7 @@ function ignored(section: ElfSection): boolean {
 }
 
 /** Sorts sections by meaning, as libbpf does when it collects them. */
-export function collectSections(elf: ElfFile, print: Print, refuse: Refuse): ObjectSections {
+export function collectSections(elf: ElfFile, objName: string, print: Print, refuse: Refuse): ObjectSections {
   let license = '';
   let kernVersion = 0;
   let legacyMaps: ElfSection | undefined;
@@ -58,18 +58,21 @@ export function collectSections(elf: ElfFile, print: Print, refuse: Refuse): Obj
   for (const section of elf.sections.slice(1)) {
     const { name, type, index, size } = section;
     const skip = (): void => print('info', `elf: skipping section(${index}) ${name} (size ${size})`);
-    if (ignored(section) || type === C.SHT_SYMTAB) continue;
+    if (ignored(section)) continue;
+    const flags = section.flags.toString(16);
+    print('debug', `elf: section(${index}) ${name}, size ${size}, link ${section.link}, flags ${flags}, type=${type}`);
+    if (type === C.SHT_SYMTAB) continue;
     if (name === 'license' && type === C.SHT_PROGBITS) {
       // 63 bytes and a NUL: what libbpf keeps.
       const bytes = elf.data(section).subarray(0, 63);
       const end = bytes.indexOf(0);
       license = new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
-      print('debug', `license of object is ${license}`);
+      print('debug', `license of ${objName} is ${license}`);
     } else if (name === 'version' && type === C.SHT_PROGBITS) {
       const bytes = elf.data(section);
       if (bytes.length !== 4) refuse(`invalid kver section: ${bytes.length} bytes, expected 4`, { errno: ENOEXEC });
       kernVersion = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, elf.littleEndian);
-      print('debug', `kernel version of object is ${kernVersion.toString(16)}`);
+      print('debug', `kernel version of ${objName} is ${kernVersion.toString(16)}`);
     } else if (name === 'maps') legacyMaps = section;
     else if (name === '.maps') btfMaps = section;
     else if (name === '.BTF') {
