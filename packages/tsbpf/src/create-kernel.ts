@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { ENOSYS, NotSupportedError } from '@tsbpf/uapi';
+import { cgroupsOf, type Cgroups } from '@tsbpf/cgroup';
 import { createInterpreter } from '@tsbpf/interpreter';
 import { createKernel as createKernelOf, type EnvOptions, type Kernel } from '@tsbpf/kernel';
 import type { ExecObserver, HelperFn, KernelVersion, Registries } from '@tsbpf/core';
@@ -33,6 +34,8 @@ export interface CreateKernelOptions extends EnvOptions {
 export interface SimulatedKernel extends Kernel {
   /** Devices and sockets. */
   readonly net: Net;
+  /** The cgroup hierarchy and the tasks in it. */
+  readonly cgroups: Cgroups;
   /** Watches all runs until the returned function is called. */
   observe(observer: ExecObserver): () => void;
   /**
@@ -67,9 +70,12 @@ export function createKernel(options: CreateKernelOptions = {}): SimulatedKernel
   });
   const net = netOf(kernel.state);
   for (const name of devices) net.createDevice({ name });
+  const cgroups = cgroupsOf(kernel.state);
+  kernel.state.cgroups = cgroups;
   return {
     ...kernel,
     net,
+    cgroups,
     observe: (observer) => kernel.state.observe(observer),
     overrideHelper: (variant, make) => kernel.state.overrideHelper(variant, make),
   };

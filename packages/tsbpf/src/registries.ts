@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { cgroupProgTypes } from '@tsbpf/cgroup/rows';
+import { cgroupRegistries } from '@tsbpf/cgroup';
 import { mergeRegistries, withDeclaredGaps, type ProgTypeDef, type Registries } from '@tsbpf/core';
 import { helperRows } from '@tsbpf/helpers';
 import { mapTypes } from '@tsbpf/maps';
@@ -21,7 +21,7 @@ export function defaultRegistries(): Registries {
     { mapTypes, helpers: helperRows },
     netRegistries(),
     { progTypes: tracingProgTypes },
-    { progTypes: cgroupProgTypes },
+    cgroupRegistries(),
     { progTypes: structOpsProgTypes },
   );
   return { ...all, progTypes: inOrder(all.progTypes), helpers: withDeclaredGaps(all.helpers) };
