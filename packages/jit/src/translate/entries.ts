@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+// What JavaScript calls: no i64 in any signature.
+import { KERNEL_BASE } from '@tsbpf/memory';
+import { InternalError } from '@tsbpf/uapi';
+import { I32, I64, memOp, op, type FunctionBuilder } from '@tsbpf/wasm';
+import { LEVEL, SCRATCH, type EntryPoint } from './source.ts';
+import type { Unit } from './unit.ts';
+
+/** Pushes the address of an offset in a local: 0 is NULL. */
+function pushAddress(fn: FunctionBuilder, off: number): void {
+  fn.localGet(off);
+  fn.op(op.i64ExtendI32U);
+  fn.i64Const(BigInt.asIntN(64, KERNEL_BASE));
+  fn.op(op.i64Or);
+  fn.i64ConstS32(0);
+  fn.localGet(off);
+  fn.op(op.select);
+}
+
+/** Pushes what two i32 locals make. */
+function pushWords(fn: FunctionBuilder, lo: number): void {
+  fn.localGet(lo);
+  fn.op(op.i64ExtendI32U);
+  fn.localGet(lo + 1);
+  fn.op(op.i64ExtendI32U);
+  fn.i64ConstS32(32);
+  fn.op(op.i64Shl);
+  fn.op(op.i64Or);
+}
+
+/**
+ * `run(ctx, base) → low word of R0` and `batch(ctx, stride, count, results, base)`; both leave R0 in the globals `r0Lo`
+ * and `r0Hi`. `batchesOut`: the program calls out, so that the context of each run of a batch must be known there.
+ */
+export function writeRuns(unit: Unit, main: FunctionBuilder): void {
+  const { module } = unit;
+  const lo = module.global({ type: I32, mutable: true }, { i32: 0 });
+  const hi = module.global({ type: I32, mutable: true }, { i32: 0 });
+  module.export('r0Lo', { global: lo });
+  module.export('r0Hi', { global: hi });
+
+  /** Pops R0 and leaves it in the globals; pushes the low word. */
+  const keepR0 = (fn: FunctionBuilder, r0: number): void => {
+    fn.localTee(r0);
+    fn.i64ConstS32(32);
+    fn.op(op.i64ShrU);
+    fn.op(op.i32WrapI64);
+    fn.globalSet(hi);
+    fn.localGet(r0);
+    fn.op(op.i32WrapI64);
+    fn.globalSet(lo);
+    fn.localGet(r0);
+    fn.op(op.i32WrapI64);
+  };
+  const clearCount = (fn: FunctionBuilder, base: number): void => {
+    if (!unit.usesTailCalls) return;
+    fn.localGet(base);
+    fn.i32Const(-LEVEL.align);
+    fn.op(op.i32And);
+    fn.i32Const(0);
+    fn.memory(memOp.i32Store, LEVEL.tailCalls);
+  };
+
+  const run = module.func({ name: 'run', params: [I32, I32], results: [I32], exportAs: 'run' });
+  clearCount(run, 1);
+  run.localGet(1);
+  pushAddress(run, 0);
+  run.call(main);
+  keepR0(run, run.local(I64));
+
+  const [ctx, stride, count, results, base] = [0, 1, 2, 3, 4];
+  const batch = module.func({ name: 'batch', params: [I32, I32, I32, I32, I32], exportAs: 'batch' });
+  const r0 = batch.local(I64);
+  const done = batch.block();
+  const again = batch.loop();
+  batch.localGet(count);
+  batch.op(op.i32Eqz);
+  batch.brIf(done);
+  if (unit.outCalls.size > 0 || unit.usesTailCalls) {
+    batch.i32Const(unit.source.scratchOff);
+    batch.localGet(ctx);
+    batch.memory(memOp.i32Store, SCRATCH.batchCtx);
+  }
+  clearCount(batch, base);
+  batch.localGet(results);
+  // What is attached to main runs in its place.
+  batch.globalGet(unit.patchedFlag(0));
+  batch.if(I64);
+  batch.i32Const(0);
+  batch.localGet(ctx);
+  pushAddress(batch, ctx);
+  batch.i64ConstS32(32);
+  batch.op(op.i64ShrU);
+  batch.op(op.i32WrapI64);
+  for (let i = 0; i < 8; i++) batch.i32Const(0);
+  batch.call(unit.service('patched'));
+  batch.op(op.i64ExtendI32U);
+  batch.i32Const(unit.source.scratchOff + SCRATCH.retHi);
+  batch.memory(memOp.i64Load32U);
+  batch.i64ConstS32(32);
+  batch.op(op.i64Shl);
+  batch.op(op.i64Or);
+  batch.else();
+  batch.localGet(base);
+  pushAddress(batch, ctx);
+  batch.call(main);
+  batch.end();
+  keepR0(batch, r0);
+  batch.memory(memOp.i32Store);
+  for (const [local, step] of [
+    [ctx, stride],
+    [results, undefined],
+  ] as const) {
+    batch.localGet(local);
+    if (step === undefined) batch.i32Const(4);
+    else batch.localGet(step);
+    batch.op(op.i32Add);
+    batch.localSet(local);
+  }
+  batch.localGet(count);
+  batch.i32Const(1);
+  batch.op(op.i32Sub);
+  batch.localSet(count);
+  batch.br(again);
+  batch.end();
+  batch.end();
+}
+
+/** `bodyN(base, words of R1 to R5) → low word of R0`, the high one in the scratch area: entry behind the slot. */
+export function writeBodyEntry(unit: Unit, entry: EntryPoint): void {
+  const func = unit.funcAt(entry.start);
+  if (func.fn === undefined) throw new InternalError(`entry ${entry.name} has no code`);
+  const params = new Array<typeof I32>(11).fill(I32);
+  const name = `body${entry.subprog}`;
+  const fn = unit.module.func({ name, params, results: [I32], exportAs: name });
+  const r0 = fn.local(I64);
+  fn.localGet(0);
+  for (let reg = 1; reg <= 5; reg++) if ((func.args & (1 << reg)) !== 0) pushWords(fn, 2 * reg - 1);
+  fn.call(func.fn);
+  fn.localSet(r0);
+  fn.i32Const(unit.source.scratchOff + SCRATCH.retHi);
+  fn.localGet(r0);
+  fn.i64ConstS32(32);
+  fn.op(op.i64ShrU);
+  fn.op(op.i32WrapI64);
+  fn.memory(memOp.i32Store);
+  fn.localGet(r0);
+  fn.op(op.i32WrapI64);
+}

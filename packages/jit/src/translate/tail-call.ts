@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// bpf_tail_call: R1 the context, R2 a prog array, R3 an index (its low word).
+// @see kernel/bpf/core.c, JMP_TAIL_CALL
+import type { BpfMap } from '@tsbpf/core';
+import { MAX_TAIL_CALL_CNT } from '@tsbpf/uapi';
+import { I32, memOp, op } from '@tsbpf/wasm';
+import type { Body } from './body.ts';
+import { pushHigh, wasmCall } from './call-site.ts';
+import { LEVEL, PROG_TABLE_IDX, SCRATCH } from './source.ts';
+import { withTemp } from './temp.ts';
+
+/** Goes on behind the call where there is no target, or where there were too many calls. */
+export function emitTailCall(body: Body, map: BpfMap | undefined): void {
+  // A subprogram's frame is not the first of its stacks: the target gets stacks of its own.
+  const isMain = body.func.subprog === 0 && body.exit === undefined;
+  if (isMain && body.unit.source.tailCalls) emitReplace(body, map);
+  else {
+    emitNested(body);
+    body.fn.if();
+    leaveWithScratch(body);
+    body.fn.end();
+  }
+}
+
+/** Runs the target to its end; pushes whether there was one. */
+function emitNested(body: Body): void {
+  const { fn, unit } = body;
+  body.low(2);
+  body.low(3);
+  body.low(1);
+  body.high(1);
+  fn.localGet(body.base);
+  fn.call(unit.service('tailNested'));
+}
+
+function leaveWithScratch(body: Body): void {
+  const { fn, unit } = body;
+  fn.i32Const(unit.source.scratchOff + SCRATCH.retLo);
+  fn.memory(memOp.i32Load);
+  pushHigh(fn, unit.source.scratchOff);
+  body.set(0);
+  body.leave();
+}
+
+/** From the main function: the target takes over its frame. */
+function emitReplace(body: Body, map: BpfMap | undefined): void {
+  const { fn, unit } = body;
+  const countAt = (): void => {
+    fn.localGet(body.base);
+    fn.i32Const(-LEVEL.align);
+    fn.op(op.i32And);
+  };
+  const none = fn.block();
+  countAt();
+  fn.memory(memOp.i32Load, LEVEL.tailCalls);
+  fn.i32Const(MAX_TAIL_CALL_CNT);
+  fn.op(op.i32GtU);
+  fn.brIf(none);
+  if (map !== undefined) {
+    body.low(3);
+    fn.i32Const(map.maxEntries);
+    fn.op(op.i32GeU);
+    fn.brIf(none);
+  }
+  withTemp(fn, I32, (target) => {
+    const ask = (): void => {
+      body.low(2);
+      body.low(3);
+      fn.call(unit.service('tailTarget'));
+    };
+    if (map?.def.ops.emitWasm?.(wasmCall(body), 'tailCallTarget', map) === true) {
+      fn.localTee(target);
+      fn.op(op.i32Eqz);
+      fn.brIf(none);
+      fn.localGet(target);
+      fn.memory(memOp.i32Load, PROG_TABLE_IDX);
+      fn.localTee(target);
+      fn.op(op.i32Eqz);
+      fn.if();
+      ask();
+      fn.localSet(target);
+      fn.end();
+    } else {
+      ask();
+      fn.localSet(target);
+    }
+    fn.localGet(target);
+    fn.op(op.i32Eqz);
+    fn.brIf(none);
+    fn.localGet(target);
+    fn.i32Const(0);
+    fn.op(op.i32LtS);
+    fn.if();
+    emitNested(body);
+    fn.op(op.drop);
+    leaveWithScratch(body);
+    fn.end();
+    countAt();
+    countAt();
+    fn.memory(memOp.i32Load, LEVEL.tailCalls);
+    fn.i32Const(1);
+    fn.op(op.i32Add);
+    fn.memory(memOp.i32Store, LEVEL.tailCalls);
+    fn.localGet(body.base);
+    body.get(1);
+    fn.localGet(target);
+    fn.returnCallIndirect(unit.tailType);
+  });
+  fn.end();
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+import type { WasmSignature } from '@tsbpf/core';
+import {
+  EXTERNREF,
+  FUNCREF,
+  I32,
+  I64,
+  ModuleBuilder,
+  type FuncRef,
+  type FunctionBuilder,
+  type ValType,
+} from '@tsbpf/wasm';
+import { subprogTarget } from '@tsbpf/insn';
+import { BPF_CALL, BPF_JMP, NotSupportedError, ENOSYS } from '@tsbpf/uapi';
+import { argumentsRead } from '../cfg/arguments.ts';
+import { flowOrder, type FlowOrder } from '../cfg/dominators.ts';
+import { flowGraph, type FlowGraph } from '../cfg/graph.ts';
+import type { Body } from './body.ts';
+import type { OutCall, Source } from './source.ts';
+
+/** A function of the program, and what its callers must know. */
+export interface UnitFunc {
+  readonly start: number;
+  readonly graph: FlowGraph;
+  readonly order: FlowOrder;
+  /** Bits of R1 to R5 that are parameters, in order, behind the frame's base. */
+  args: number;
+  readonly subprog: number | undefined;
+  fn: FunctionBuilder | undefined;
+  /** Copied into callers. */
+  inlined: boolean;
+}
+
+const WORDS = (count: number): ValType[] => new Array<ValType>(count).fill(I32);
+
+/** Imports of every program, by name. Numbers are i32; 64-bit results have their high word in the scratch area. */
+const SERVICES = {
+  /** An offset and bytes: whether something lives there. */
+  probe: { params: WORDS(2), results: [I32] },
+  /** Offset of the sk_buff, offset in the packet, bytes: 1 where the bytes are there, in retLo. */
+  loadPacket: { params: WORDS(3), results: [I32] },
+  /** Map and index: number in the table of tail calls, 0 for no target, -1 for one of another engine. */
+  tailTarget: { params: WORDS(2), results: [I32] },
+  /** Map, index, words of R1, frame base: runs the target to its end; 0 where there is none. R0 is in the scratch. */
+  tailNested: { params: WORDS(5), results: [I32] },
+  /** Subprogram and words of R1 to R5: calls what is attached to it. */
+  patched: { params: WORDS(11), results: [I32] },
+} as const satisfies Record<string, WasmSignature>;
+
+export type ServiceName = keyof typeof SERVICES;
+
+/** Functions of this many instructions at most are copied into their callers, up to so many instructions in a caller. */
+const INLINE_INSNS = 64;
+
+/** A module under construction. */
+export class Unit {
+  readonly source: Source;
+  readonly module = new ModuleBuilder('bpf');
+  readonly funcs = new Map<number, UnitFunc>();
+  readonly usesTailCalls: boolean;
+  /** The call object, an imported global. */
+  readonly callGlobal: number;
+  readonly tailType: number;
+  /** Variants of imports that the program needs, by number. */
+  readonly outCalls = new Map<number, OutCall>();
+  readonly services = new Set<ServiceName>();
+  readonly #imports = new Map<string, FuncRef>();
+  readonly #made = new Map<string, FunctionBuilder>();
+  readonly #patchedFlags = new Map<number, number>();
+
+  /** Writes a function, or a copy of one into its caller. */
+  readonly writeFunction: (body: Body) => void;
+
+  constructor(source: Source, writeFunction: (body: Body) => void) {
+    this.source = source;
+    this.writeFunction = writeFunction;
+    const { module } = this;
+    module.importMemory('k', 'mem', source.importsShared ? { min: 1, max: 65536, shared: true } : { min: 1 });
+    this.callGlobal = module.importGlobal('k', 'call', { type: EXTERNREF });
+    this.usesTailCalls = source.insns.some((_, idx) => this.isTailCall(idx));
+    if (this.usesTailCalls) module.importTable('k', 'tails', { type: FUNCREF, min: 0 });
+    this.tailType = module.type([I32, I64], [I64]);
+    for (const { subprog } of source.entries) {
+      const flag = module.global({ type: I32, mutable: true }, { i32: 0 });
+      module.export(`patched${subprog}`, { global: flag });
+      this.#patchedFlags.set(subprog, flag);
+    }
+    this.#discover();
+  }
+
+  isTailCall(idx: number): boolean {
+    const insn = this.source.insns[idx];
+    if (insn.code === (BPF_JMP | 0xf0)) return true;
+    if (insn.code !== (BPF_JMP | BPF_CALL) || subprogTarget(insn, idx) !== undefined) return false;
+    return this.source.call(idx).kind === 'tailCall';
+  }
+
+  /** The global that is not zero where something is attached to the function. */
+  patchedFlag(subprog: number): number {
+    return this.#patchedFlags.get(subprog) as number;
+  }
+
+  service(name: ServiceName): FuncRef {
+    this.services.add(name);
+    return this.#import(name, SERVICES[name]);
+  }
+
+  outCall(call: OutCall): FuncRef {
+    this.outCalls.set(call.number, call);
+    return this.#import(`h${call.number}`, {
+      params: [EXTERNREF, ...WORDS(call.argCount + call.wide.length)],
+      results: [I32],
+    });
+  }
+
+  moduleFunction(key: string, signature: WasmSignature, build: (fn: FunctionBuilder) => void): FuncRef {
+    let fn = this.#made.get(key);
+    if (fn === undefined) {
+      fn = this.module.func({ name: key, ...signature });
+      this.#made.set(key, fn);
+      build(fn);
+    }
+    return fn;
+  }
+
+  #import(name: string, { params, results }: WasmSignature): FuncRef {
+    let func = this.#imports.get(name);
+    if (func === undefined) {
+      func = this.module.importFunc('k', name, params, results);
+      this.#imports.set(name, func);
+    }
+    return func;
+  }
+
+  /** Finds the functions of the program, and what they take. */
+  #discover(): void {
+    const { source } = this;
+    const subprogs = new Map(source.entries.map(({ start, subprog }) => [start, subprog]));
+    const work = source.entries.map(({ start }) => start);
+    for (let start = work.pop(); start !== undefined; start = work.pop()) {
+      if (this.funcs.has(start)) continue;
+      const graph = flowGraph(source.insns, start);
+      const order = flowOrder(graph.blocks);
+      const subprog = subprogs.get(start);
+      this.funcs.set(start, { start, graph, order, args: 0, subprog, fn: undefined, inlined: false });
+      work.push(...graph.callees);
+    }
+    // Least fixed point: what a function passes on, it reads.
+    for (let changed = true; changed;) {
+      changed = false;
+      for (const func of this.funcs.values()) {
+        const args = argumentsRead(source.insns, func.graph, (start) => this.funcs.get(start)?.args ?? 0);
+        changed ||= args !== func.args;
+        func.args = args;
+      }
+    }
+    for (const func of this.funcs.values()) {
+      func.inlined = source.inlining && this.#isInlinable(func);
+      // A main function has the signature of a tail call's target.
+      if (func.subprog === 0 && source.kernel !== undefined) func.args = 0b10;
+      if (func.inlined) continue;
+      const params: ValType[] = [I32];
+      const paramNames = ['base'];
+      for (let reg = 1; reg <= 5; reg++) {
+        if ((func.args & (1 << reg)) === 0) continue;
+        params.push(I64);
+        paramNames.push(`r${reg}`);
+      }
+      func.fn = this.module.func({ name: `f${func.start}`, params, results: [I64], paramNames });
+    }
+  }
+
+  #isInlinable({ subprog, graph, order }: UnitFunc): boolean {
+    if (subprog !== undefined || graph.insnCount > INLINE_INSNS || graph.callees.length > 0 || !order.reducible)
+      return false;
+    if (!this.usesTailCalls) return true;
+    return !graph.blocks.some(({ start, end }) => {
+      for (let idx = start; idx < end; idx++) if (this.isTailCall(idx)) return true;
+      return false;
+    });
+  }
+
+  /** The function that starts at an instruction. */
+  funcAt(start: number): UnitFunc {
+    const func = this.funcs.get(start);
+    if (func === undefined) {
+      throw new NotSupportedError(`a call leads to instruction ${start}, which is no function`, {
+        errno: ENOSYS,
+        feature: 'calls of no function',
+      });
+    }
+    return func;
+  }
+}
