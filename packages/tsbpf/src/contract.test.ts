@@ -37,7 +37,7 @@ describe('two kernels in one process', () => {
     first.net.device('eth0').receive(FRAME);
 
     expect(second.bpf(BPF_MAP_GET_NEXT_ID, { start_id: 0 })).toBe(-ENOENT);
-    expect(second.state.fds.fds()).toEqual([]);
+    expect(second.state.fds.fds()).toEqual([0, 1, 2]);
     expect(second.net.device('eth0').receive(FRAME).action).toBe('XDP_PASS');
     using other = firewall(second);
     expect([...other.map('counters').values()].every((n) => n === 0n)).toBe(true);

@@ -17,7 +17,7 @@ describe('fd table', () => {
     expect(fds.close(4)).toBe(0);
     expect(fds.install(file('d'))).toBe(4);
     expect(fds.install(file('e'))).toBe(6);
-    expect(fds.fds()).toEqual([3, 4, 5, 6]);
+    expect(fds.fds()).toEqual([0, 1, 2, 3, 4, 5, 6]);
   });
 
   it('releases a file with its last fd', () => {
@@ -37,6 +37,7 @@ describe('fd table', () => {
     const fd = fds.install(file('prog'));
     expect(fds.get(fd, 'map')).toBe(-EINVAL);
     expect(fds.get(99, 'map')).toBe(-EBADF);
+    expect(fds.get(1, 'map'), 'stdout').toBe(-EINVAL);
     expect(fds.close(99)).toBe(-EBADF);
   });
 

@@ -2,14 +2,17 @@
 import { EBADF, EINVAL, EMFILE } from '@tsbpf/uapi';
 import type { FdTable, KernelFile, KernelFiles } from '@tsbpf/core';
 
-/** First fd the kernel hands out: 0 to 2 are the process's own. */
-const FIRST_FD = 3;
+/** What every process has open: stdin, stdout, stderr. bpf(2) answers EINVAL for them, not EBADF. */
+const STDIO = 3;
+const terminal: KernelFile = { kind: 'tty', name: 'tty', release: () => undefined };
 
 /** The fds of the simulated process; the lowest free number is taken, as POSIX wants. */
 export function createFdTable(options: { limit?: number } = {}): FdTable {
   const files = new Map<number, KernelFile>();
   const holders = new Map<KernelFile, number>();
-  let lowest = FIRST_FD;
+  for (let fd = 0; fd < STDIO; fd++) files.set(fd, terminal);
+  holders.set(terminal, STDIO);
+  let lowest = STDIO;
   return {
     limit: options.limit ?? 1_048_576,
     install(file) {
