@@ -4,6 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   BPF_DW,
+  BPF_JEQ,
   BPF_OBJ_GET_INFO_BY_FD,
   BPF_PROG_LOAD,
   BPF_PROG_TYPE_SCHED_CLS,
@@ -15,11 +16,34 @@ import {
 import { Btf } from '@tsbpf/btf';
 import { createKernelTypes, type ProgFacts, type ProgTypeDef } from '@tsbpf/core';
 import { createHost } from '@tsbpf/host';
-import { decodeInsns, encodeInsns, exit, formatInsn, ldxMem, mov64Imm, stxMem, type Insn } from '@tsbpf/insn';
+import {
+  callHelper,
+  decodeInsns,
+  encodeInsns,
+  exit,
+  formatInsn,
+  jmpImm,
+  ldxMem,
+  mov64Imm,
+  mov64Reg,
+  stxMem,
+  type Insn,
+} from '@tsbpf/insn';
+import { skMsgProgType } from '../prog-types/sk-msg.ts';
+import { skReuseportProgType } from '../prog-types/sk-reuseport.ts';
 import { schedClsProgType } from '../prog-types/sched-cls.ts';
 import { socketFilterProgType } from '../prog-types/socket-filter.ts';
 import { xdpProgType } from '../prog-types/xdp.ts';
-import { SCHED_CLS_FIELDS, SOCKET_FILTER_FIELDS, XDP_FIELDS } from '../generated/ctx-fields.ts';
+import {
+  SCHED_CLS_FIELDS,
+  SK_MSG_FIELDS,
+  SK_REUSEPORT_FIELDS,
+  SOCKET_FIELDS,
+  SOCKET_FILTER_FIELDS,
+  TCP_SOCK_FIELDS,
+  XDP_FIELDS,
+} from '../generated/ctx-fields.ts';
+import { netPtrClasses } from '../rows.ts';
 import type { CtxField } from './ctx-field.ts';
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0;
@@ -66,6 +90,8 @@ const cases = (
     [socketFilterProgType, SOCKET_FILTER_FIELDS],
     [schedClsProgType, SCHED_CLS_FIELDS],
     [xdpProgType, XDP_FIELDS],
+    [skMsgProgType, SK_MSG_FIELDS],
+    [skReuseportProgType, SK_REUSEPORT_FIELDS],
   ] as [ProgTypeDef, readonly CtxField[]][]
 ).flatMap(([def, fields]) =>
   fields
@@ -105,6 +131,32 @@ describe.skipIf(!usable)('rewrites equal the running kernel’s', () => {
     });
     const text = (insns: readonly Insn[]): string[] => insns.map((_, at) => formatInsn(insns, at));
     expect(text([...before, ...ours.insns])).toEqual(text(theirs.slice(0, -2)));
+  });
+
+  it.each([
+    // bpf_sk_fullsock and bpf_tcp_sock; the ports' narrow loads were mended later.
+    ...SOCKET_FIELDS.filter(({ name }) => !name.endsWith('_port')).map(
+      (field) => ['PTR_TO_SOCKET', 95, field] as const,
+    ),
+    ...TCP_SOCK_FIELDS.map((field) => ['PTR_TO_TCP_SOCK', 96, field] as const),
+  ])('%s: %i %o', (regType, helper, field) => {
+    const code = field.size === 8 ? BPF_DW : BPF_W;
+    const insn = ldxMem(code, 2, 7, field.off);
+    const start = [
+      ldxMem(BPF_DW, 1, 1, 168),
+      jmpImm(BPF_JEQ, 1, 0, 4),
+      callHelper(helper),
+      jmpImm(BPF_JEQ, 0, 0, 2),
+      mov64Reg(7, 0),
+      insn,
+    ];
+    const theirs = kernelsOwn(BPF_PROG_TYPE_SCHED_CLS, [...start, mov64Imm(0, 0), exit()]).slice(5, -2);
+    const size = field.size === 8 ? 8 : 4;
+    const row = netPtrClasses.find((one) => one.regType === regType)!;
+    const facts = prog(BPF_PROG_TYPE_SCHED_CLS);
+    const ours = row.convertAccess({ write: false, insn, off: field.off, size, prog: facts, types: types! }).insns;
+    const text = (insns: readonly Insn[]): string[] => insns.map((_, at) => formatInsn(insns, at));
+    expect(text(ours)).toEqual(text(theirs));
   });
 
   it('unclones before a direct write', () => {

@@ -9,6 +9,8 @@ import { receiveFrame, sendFrame, type ReceiveResult } from './receive.ts';
 import { createDeviceObject, freeDeviceObject, IFF_UP, type DeviceObject } from './device-object.ts';
 import type { NetNamespace } from './namespace.ts';
 import { readField, writeField } from './fields.ts';
+import type { Skb } from '../skb/skb.ts';
+import { xmitSkb } from './xmit.ts';
 
 export interface DeviceOptions {
   /** 1 to 15 bytes. */
@@ -185,6 +187,11 @@ export class NetDevice implements KernelObject {
       });
     }
     return receiveFrame(this, frame, queue);
+  }
+
+  /** Takes an sk_buff, whose data begins at the link header, and sends it. 0, or what went wrong. */
+  xmit(skb: Skb, by: TransmittedFrame['by']): number {
+    return xmitSkb(this, skb, by);
   }
 
   /** Puts a frame on the wire. */

@@ -4,7 +4,6 @@ import { EINVAL, ENOMEM, TC_ACT_REDIRECT, TC_ACT_SHOT } from '@tsbpf/uapi';
 import { defineHelper, type HelperRow } from '@tsbpf/core';
 import type { NetDevice } from '../dev/device.ts';
 import { netOf } from '../net-state.ts';
-import { afterPush } from '../skb/receive-csum.ts';
 import { Skb } from '../skb/skb.ts';
 import { BPF_F_INGRESS, redirectSkb } from '../tc/redirect.ts';
 
@@ -36,7 +35,6 @@ export const skbRedirectHelpers: readonly HelperRow[] = [
         clone.free();
         return -ENOMEM;
       }
-      if (clone.get('tc_at_ingress') !== 0) afterPush(clone, clone.head + clone.header('mac_header'), clone.macLen);
       return redirectSkb(device, clone, { ingress: flags !== 0, by: 'clone-redirect' });
     },
   }),

@@ -2,10 +2,9 @@
 // Sending an sk_buff through another device, or letting it arrive there. @see net/core/filter.c, __bpf_redirect
 import { EINVAL, ENETDOWN, ERANGE } from '@tsbpf/uapi';
 import type { NetDevice, TransmittedFrame } from '../dev/device.ts';
-import { xmitSkb } from '../dev/xmit.ts';
 import type { Net } from '../net-state.ts';
 import { ethTypeTrans, PACKET_HOST } from '../skb/ethernet.ts';
-import { afterPull } from '../skb/receive-csum.ts';
+import { afterPull, afterPush } from '../skb/receive-csum.ts';
 import type { Skb } from '../skb/skb.ts';
 import { okToForward } from '../xdp/redirect.ts';
 import { ETH_HLEN } from '../xdp/xdp-buff.ts';
@@ -44,13 +43,15 @@ export function redirectSkb(
     skb.free();
     return -ERANGE;
   }
+  // The sum that came with a packet leaves the link header out, which is data now.
+  if (skb.get('tc_at_ingress') !== 0) afterPush(skb, skb.head + skb.header('mac_header'), skb.macLen);
   if (options.ingress) return arriveAt(device, skb);
   if (device.net.xmitDepth > XMIT_RECURSION_LIMIT) {
     skb.free();
     return -ENETDOWN;
   }
   skb.kernel.mem.write64(skb.off + skb.layout.at.tstamp, 0n);
-  return xmitSkb(device, skb, options.by);
+  return device.xmit(skb, options.by);
 }
 
 /** Carries out what bpf_redirect said. */
