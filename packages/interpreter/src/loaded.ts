@@ -127,6 +127,10 @@ export class LoadedProgram implements LoadedProg, OwnProgram {
     });
   }
 
+  tailCall(regs: CallRegs, tailCalls: number): number {
+    return this.#enter(regs, 0, tailCalls);
+  }
+
   /** Runs as the target of a tail call from a subprogram; answers the count of tail calls so far. */
   tailCallFrom(from: RunState): number {
     return this.#enter(from.regs, 0, from.tailCalls);

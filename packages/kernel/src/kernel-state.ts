@@ -97,8 +97,8 @@ export class KernelState implements KernelServices {
     this.version = parts.version;
     this.registries = parts.registries;
     this.verify = parts.verify;
-    this.env = createEnv(parts.env);
     this.mem = new KernelMemory(parts.memory);
+    this.env = createEnv(parts.env, this.mem);
     this.fds = createFdTable({ limit: parts.fdLimit });
     this.memlock = createMemlock(this.env);
     this.objects = createObjectTable(() => this.maps.values());

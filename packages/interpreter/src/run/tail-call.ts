@@ -30,6 +30,7 @@ export function tailCall(run: RunState): boolean {
   }
   // A subprogram replaces its own frame only, and an engine that is not this one brings its own: run it to its end.
   if (own !== undefined) run.tailCalls = own.tailCallFrom(run);
+  else if (prog.loaded.tailCall !== undefined) run.tailCalls = prog.loaded.tailCall(run.regs, run.tailCalls);
   else prog.loaded.body(run.regs);
   run.pc = run.layout.exitPc;
   return true;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { CAP_NET_ADMIN, CAP_SYS_ADMIN } from '@tsbpf/uapi';
+import type { KernelMemory } from '@tsbpf/memory';
 import type { Checkpointable, KernelEnv, Task } from '@tsbpf/core';
 
 /** What a user may say about the simulated machine. */
@@ -41,7 +42,8 @@ interface Saved {
   tracePipe: number;
 }
 
-export function createEnv(options: EnvOptions = {}): ScriptableEnv {
+/** `mem`: the kernel's memory, where code that runs there finds the CPU's number. */
+export function createEnv(options: EnvOptions = {}, mem?: KernelMemory): ScriptableEnv {
   const startNs = options.startNs ?? 1_000_000_000n;
   const tickNs = options.tickNs ?? 1_000n;
   const epochNs = options.epochNs ?? 1_600_000_000_000_000_000n;
@@ -51,11 +53,20 @@ export function createEnv(options: EnvOptions = {}): ScriptableEnv {
   const dmesg: string[] = [];
   const tracePipe: string[] = [];
   const task = options.task ?? {};
+  const cpuOff = mem?.alloc(4, { kind: 'percpu', name: 'cpu_number', align: 4 }) || undefined;
+  let cpu = 0;
   const tick = (): bigint => (nowNs += tickNs);
 
   const env: ScriptableEnv = {
     cpus: options.cpus ?? 2,
-    cpu: 0,
+    get cpu() {
+      return cpu;
+    },
+    set cpu(number) {
+      cpu = number;
+      if (cpuOff !== undefined) mem?.write32(cpuOff, number);
+    },
+    cpuOff,
     hz,
     ktimeNs: tick,
     bootNs: tick,
