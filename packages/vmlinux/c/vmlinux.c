@@ -121,6 +121,8 @@ FUNCTION(ssize_t, vfs_read, struct file *file, char *buf, size_t count, loff_t *
 FUNCTION(ssize_t, vfs_write, struct file *file, const char *buf, size_t count, loff_t *pos)
 FUNCTION(int, vfs_fsync, struct file *file, int datasync)
 FUNCTION(int, vfs_open, const struct path *path, struct file *file)
+FUNCTION(struct file *, dentry_open, const struct path *path, int flags, const struct cred *cred)
+FUNCTION(char *, d_path, const struct path *path, char *buf, int buflen)
 FUNCTION(int, vfs_create, struct inode *dir, struct dentry *dentry, umode_t mode, bool want_excl)
 FUNCTION(int, vfs_unlink, struct inode *dir, struct dentry *dentry, struct inode **delegated_inode)
 FUNCTION(long, do_sys_open, int dfd, const char *filename, int flags, umode_t mode)
