@@ -2,12 +2,22 @@
 // The same objects through Debian's libbpf (by bpftool) and through this package, on the running kernel: both must
 // ask it for the same maps, types and programs.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Sys } from '@tsbpf/uapi';
+import { embeddedObjects } from '../test/capture/embedded.ts';
 import { loadEvents, parseCapture, recordingSys, type LoadEvent } from '../test/capture/events.ts';
 import { objectName, openObject } from './index.ts';
 
@@ -19,6 +29,13 @@ const XDP_TOOLS = '/usr/lib/x86_64-linux-gnu/bpf';
  * xdpdump_bpf need a target, and bpftool no program of an unknown section.
  */
 const SKIPPED = /^(legacy|bss|struct_ops_gone|freplace|sections)\.|bpfeb|^xdpdump_bpf/;
+
+/** Executables of a Debian package; none where it is not installed. */
+function packageFiles(name: string): string[] {
+  const { stdout, status } = spawnSync('dpkg', ['-L', name], { encoding: 'utf8' });
+  if (status !== 0) return [];
+  return stdout.split('\n').filter((path) => /\/s?bin\//.test(path) && existsSync(path) && statSync(path).isFile());
+}
 
 const has = (command: string): boolean => spawnSync(command, ['--version']).status === 0;
 
@@ -86,26 +103,48 @@ describe.skipIf(reason !== undefined)('what libbpf and we ask a kernel for', () 
     return events;
   }
 
-  function ours(path: string): LoadEvent[] {
+  function ours(path: string): { events: LoadEvent[]; error: unknown } {
     const { sys, calls } = recordingSys(host);
     const obj = openObject(readFileSync(path), {
       sys,
       name: objectName(path),
       pinRootPath: dir,
     });
+    let error: unknown;
     try {
       obj.load();
+    } catch (thrown) {
+      error = thrown;
     } finally {
       obj.close();
       for (const map of obj.maps) if (map.pinPath !== undefined) rmSync(map.pinPath, { force: true });
     }
-    return loadEvents(calls);
+    return { events: loadEvents(calls), error };
   }
 
   it.each(objects.map((path) => [basename(path), path]))('%s', (_name, path) => {
     const wanted = libbpf(path);
-    const got = ours(path);
-    expect(got.map(brief)).toEqual(wanted.map(brief));
-    expect(got).toEqual(wanted);
+    const { events, error } = ours(path);
+    expect(error).toBeUndefined();
+    expect(events.map(brief)).toEqual(wanted.map(brief));
+    expect(events).toEqual(wanted);
+  });
+
+  const tools = [...packageFiles('libbpf-tools'), ...packageFiles('xdp-tools')].flatMap((path) =>
+    embeddedObjects(path).map((bytes, i) => ({ name: `${basename(path)}${i === 0 ? '' : i}`, bytes })),
+  );
+  it.runIf(tools.length > 0).each(tools)('the object inside $name', ({ name, bytes }) => {
+    const path = join(dir.replace(/tsbpf-loader-/, 'tsbpf-object-'), `${name}.o`);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, bytes);
+    try {
+      // Some need what this kernel lacks, or settings that their tool makes: then both fail at the same call.
+      const wanted = libbpf(path);
+      const { events } = ours(path);
+      expect(events.map(brief)).toEqual(wanted.map(brief));
+      expect(events).toEqual(wanted);
+    } finally {
+      rmSync(dirname(path), { recursive: true });
+    }
   });
 });

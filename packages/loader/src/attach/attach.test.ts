@@ -103,6 +103,18 @@ describe('attaching', () => {
     expect(() => attachAuto(prog)).toThrow(NotSupportedError);
   });
 
+  it('finds the function of a system call', () => {
+    const secDef = findSecDef('ksyscall/bpf');
+    const funcOf = (files: Record<string, string | Uint8Array>, sectionName: string): unknown => {
+      const system = new FakeSys({ files });
+      attachAuto({ name: 'p', fd: 5, type: 2, expectedAttachType: 0, sys: system, sectionName, secDef });
+      return system.calls.find((c) => c.verb === 'perfEventOpen')?.args;
+    };
+    const wrapped = { ...FILES, '/proc/kallsyms': 'ffffffff81000000 T __x64_sys_bpf\n' };
+    expect(funcOf(wrapped, 'ksyscall/bpf')).toMatchObject({ path: '__x64_sys_bpf', retprobe: false });
+    expect(funcOf(FILES, 'ksyscall/bpf')).toMatchObject({ path: '__se_sys_bpf' });
+  });
+
   it('needs a tracepoint that exists', () => {
     expect(() => obj.progs['on_tracepoint'].attachTracepoint({ category: 'no', name: 'such' })).toThrow(
       /failed to determine tracepoint 'no\/such' perf event ID/,

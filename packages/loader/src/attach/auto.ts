@@ -3,7 +3,14 @@ import { EINVAL, EOPNOTSUPP, NotSupportedError } from '@tsbpf/uapi';
 import type { BpfLink } from '../handle/link.ts';
 import { secTarget } from '../sections/sec-def.ts';
 import { attachError, type Attachable } from './attachable.ts';
-import { attachKprobe, attachRawTracepoint, attachTrace, attachTracepoint, attachUprobe } from './tracing.ts';
+import {
+  attachKprobe,
+  attachKsyscall,
+  attachRawTracepoint,
+  attachTrace,
+  attachTracepoint,
+  attachUprobe,
+} from './tracing.ts';
 
 /** The path and offset in `uprobe/PATH:OFFSET`. */
 function uprobeTarget(prog: Attachable): { path: string; offset: bigint } {
@@ -22,7 +29,6 @@ function uprobeTarget(prog: Attachable): { path: string; offset: bigint } {
 /** Attaches a program as its section's name says; where that names no hook, says which method takes one. */
 export function attachAuto(prog: Attachable): BpfLink {
   const kind = prog.secDef?.autoAttach;
-  // Both forms leave the target open on purpose: the user attaches by hand.
   switch (kind) {
     case undefined:
       throw attachError(
@@ -34,6 +40,8 @@ export function attachAuto(prog: Attachable): BpfLink {
       return attachKprobe(prog, {});
     case 'uprobe':
       return attachUprobe(prog, uprobeTarget(prog));
+    case 'ksyscall':
+      return attachKsyscall(prog);
     case 'tp':
       return attachTracepoint(prog, {});
     case 'raw_tp':

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { BPF_RAW_TRACEPOINT_OPEN, EINVAL, type PerfEventOpenAttr } from '@tsbpf/uapi';
+import { PROBES, syscallPrefix } from '../features/probes.ts';
 import { BpfLink } from '../handle/link.ts';
 import { failed, must } from '../handle/syscall.ts';
 import { secTarget } from '../sections/sec-def.ts';
@@ -69,6 +70,14 @@ export function attachKprobe(prog: Attachable, options: KprobeOptions): BpfLink 
   if (retprobe && probeOffset !== 0n) throw attachError(prog, 'kretprobes do not support offset specification', EINVAL);
   const attr = { type: pmuType(prog, 'kprobe'), config: 0n, path: func, probeOffset, retprobe, pid: -1, cpu: 0 };
   return attachEvent(prog, attr, `${retprobe ? 'kretprobe' : 'kprobe'} '${func}+0x${probeOffset.toString(16)}'`);
+}
+
+/** Attaches to the function of a system call, whatever its name is on this kernel. */
+export function attachKsyscall(prog: Attachable): BpfLink {
+  const syscall = prog.secDef === undefined ? undefined : secTarget(prog.secDef, prog.sectionName);
+  if (syscall === undefined) throw attachError(prog, `section '${prog.sectionName}' names no system call`, EINVAL);
+  const prefix = PROBES.syscallWrapper(prog.sys) ? syscallPrefix(prog.sys) : 'se';
+  return attachKprobe(prog, { func: `__${prefix}_sys_${syscall}`, retprobe: prog.sectionName.startsWith('kret') });
 }
 
 export function attachUprobe(prog: Attachable, options: UprobeOptions): BpfLink {

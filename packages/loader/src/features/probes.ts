@@ -74,6 +74,22 @@ function globalData(sys: Sys): boolean {
   return ok;
 }
 
+/** Helper of Linux 5.15. */
+const BPF_FUNC_get_attach_cookie = 174;
+
+const SYSCALL_PREFIXES: Readonly<Record<string, string>> = {
+  x86_64: 'x64',
+  i686: 'ia32',
+  s390x: 's390x',
+  aarch64: 'arm64',
+  riscv64: 'riscv',
+};
+
+/** What the names of system calls' functions begin with on the machine, where they take their registers in memory. */
+export function syscallPrefix(sys: Sys): string | undefined {
+  return SYSCALL_PREFIXES[sys.uname().machine];
+}
+
 /** Features by name. */
 export const PROBES = {
   progName: (sys) => loads(sys, EXIT_0, { prog_type: BPF_PROG_TYPE_SOCKET_FILTER, prog_name: 'libbpf_nametest' }),
@@ -116,6 +132,13 @@ export const PROBES = {
       ],
       { prog_type: BPF_PROG_TYPE_TRACEPOINT },
     ),
+  bpfCookie: (sys) =>
+    loads(sys, [callHelper(BPF_FUNC_get_attach_cookie), exit()], { prog_type: BPF_PROG_TYPE_TRACEPOINT }),
+  syscallWrapper: (sys) => {
+    const prefix = syscallPrefix(sys);
+    const kallsyms = prefix === undefined ? -1 : sys.readFile('/proc/kallsyms');
+    return typeof kallsyms !== 'number' && new TextDecoder().decode(kallsyms).includes(` __${prefix}_sys_bpf\n`);
+  },
   /** A program of the simplest kind at all. */
   trivialProg: (sys) =>
     loads(sys, EXIT_0, { prog_type: BPF_PROG_TYPE_SOCKET_FILTER }) ||

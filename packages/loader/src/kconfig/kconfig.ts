@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { EINVAL, ENOENT, ERANGE, ESRCH, type Sys } from '@tsbpf/uapi';
+import type { Features } from '../features/probes.ts';
 import type { Print } from '../log.ts';
 import type { Refuse } from '../open/refuse.ts';
 import type { ExternSpec } from '../open/spec.ts';
@@ -149,7 +150,7 @@ export function resolveKconfig(init: {
   data: Uint8Array;
   kconfig: string | undefined;
   sys: Sys;
-  features: { bpfCookie: boolean; syscallWrapper: boolean };
+  features: Features;
   print: Print;
   refuse: Refuse;
 }): void {
@@ -162,8 +163,8 @@ export function resolveKconfig(init: {
     if (ext.name === 'LINUX_KERNEL_VERSION') {
       value = BigInt(kernelVersionOf(sys));
       if (value === 0n) refuse(`extern (kcfg) '${ext.name}': failed to get kernel version`, { errno: EINVAL });
-    } else if (ext.name === 'LINUX_HAS_BPF_COOKIE') value = init.features.bpfCookie ? 1n : 0n;
-    else if (ext.name === 'LINUX_HAS_SYSCALL_WRAPPER') value = init.features.syscallWrapper ? 1n : 0n;
+    } else if (ext.name === 'LINUX_HAS_BPF_COOKIE') value = init.features.has('bpfCookie') ? 1n : 0n;
+    else if (ext.name === 'LINUX_HAS_SYSCALL_WRAPPER') value = init.features.has('syscallWrapper') ? 1n : 0n;
     else if (ext.weak) value = 0n;
     else return refuse(`extern (kcfg) '${ext.name}': unrecognized virtual extern`, { errno: EINVAL });
     values.setNumber(ext.name, where, value);

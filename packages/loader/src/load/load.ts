@@ -37,8 +37,7 @@ function resolveExterns(state: LoadState): ReturnType<typeof resolveKsyms> {
       data: kconfig.spec.data,
       kconfig: state.kconfig,
       sys,
-      // Cookies need BPF_LINK_CREATE and syscall wrappers only matter to ksyscall: this contract has neither.
-      features: { bpfCookie: false, syscallWrapper: false },
+      features: state.features,
       print,
       refuse,
     });
@@ -108,9 +107,11 @@ export function loadObject(state: LoadState): { structOps: Map<BpfMap, KernelStr
   for (const [prog, link] of linked) {
     relocateLate(link.insns, link.relos, { maps, mapOf, externs: spec.externs, ksyms });
     if (prog.kernVersion === 0) prog.kernVersion = spec.kernVersion === 0 ? kernelVersionOf(sys) : spec.kernVersion;
-    resolveAttachTarget(state, prog);
   }
-  for (const [prog, link] of linked) prog.adoptFd(loadProgram(state, prog, link));
+  for (const [prog, link] of linked) {
+    resolveAttachTarget(state, prog);
+    prog.adoptFd(loadProgram(state, prog, link));
+  }
   for (const map of maps) {
     if (map.type === BPF_MAP_TYPE_PROG_ARRAY && map.exists && !map.reused) fillSlots(state, map);
   }
