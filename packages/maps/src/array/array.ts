@@ -26,6 +26,7 @@ import {
   freeArray,
 } from './array-map.ts';
 import { genArrayLookup } from './gen-lookup.ts';
+import { emitArrayLookup } from '../emit/array.ts';
 
 function update(map: ArrayMap, keyOff: number, valueOff: number, flags: number): Errno {
   if (!updateFlagsOk(flags)) return -EINVAL;
@@ -79,6 +80,7 @@ export const arrayMapType: MapTypeDef<ArrayMap> = defineMapType<ArrayMap>({
       if ((map.flags & BPF_F_MMAPABLE) === 0) return -EINVAL;
       return { off: map.dataOff, lenBytes: pageAlign(map.maxEntries * map.stride) };
     },
+    emitWasm: emitArrayLookup,
     free: freeArray,
   },
 });

@@ -12,6 +12,7 @@ import {
   pointerUpdate,
   type PointerHooks,
 } from './pointer-array.ts';
+import { emitTailCallTarget } from '../emit/array.ts';
 
 /** Kernel memory for the owner: whether there is one, its program type, whether it is JITed. */
 const AUX_SIZE = 16;
@@ -97,6 +98,7 @@ export const progArrayMapType: MapTypeDef<ProgArrayMap> = defineMapType<ProgArra
     progCompatible: compatible,
     fdinfo: ({ owner }) =>
       owner === undefined ? [] : [`owner_prog_type:\t${owner.type}`, `owner_jited:\t${owner.jited ? 1 : 0}`],
+    emitWasm: emitTailCallTarget,
     free(map) {
       pointerClear(map, programs);
       map.release();

@@ -10,6 +10,7 @@ import { findElem, hashKey, linkElem, lookupElem } from './htab-elem.ts';
 import { allocHtab, unlinkElem, type HtabMap } from './htab-map.ts';
 import { htabDelete } from './htab-update.ts';
 import { htabLookupBatch, htabNextKey } from './htab-walk.ts';
+import { emitLruHashLookup } from '../emit/hash.ts';
 
 /** Takes an element before it looks for the key: replacing may evict another one, too, or even the one it replaces. */
 function update(map: HtabMap, keyOff: number, valueOff: number, flags: number): Errno {
@@ -78,6 +79,7 @@ export const lruHashMapType: MapTypeDef<HtabMap> = defineMapType<HtabMap>({
     getNextKey: htabNextKey,
     lookupBatch: (map, batch) => htabLookupBatch(map, batch, copyOut),
     genericBatch: ['update', 'delete'],
+    emitWasm: emitLruHashLookup,
     free: (map) => map.release(),
   },
 });

@@ -13,6 +13,7 @@ import {
   type PointerHooks,
 } from '../array/pointer-array.ts';
 import { getInnerMap, innerTemplate } from './inner-map.ts';
+import { emitArrayOfMapsLookup } from '../emit/array.ts';
 
 const innerMaps: PointerHooks<BpfMap> = {
   kind: 'map',
@@ -48,6 +49,7 @@ export const arrayOfMapsMapType: MapTypeDef<ArrayMap> = defineMapType<ArrayMap>(
     sysUpdate: (map, keyOff, valueOff, flags) => pointerUpdate(map, keyOff, valueOff, flags, innerMaps),
     sysDelete: (map, keyOff) => pointerDelete(map, keyOff, innerMaps),
     getNextKey: arrayNextKey,
+    emitWasm: emitArrayOfMapsLookup,
     free(map) {
       pointerClear(map, innerMaps);
       map.release();

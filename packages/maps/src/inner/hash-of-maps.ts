@@ -9,6 +9,7 @@ import { allocHtab, type HtabMap } from '../hash/htab-map.ts';
 import { htabDelete, htabUpdate } from '../hash/htab-update.ts';
 import { eachElem, htabNextKey } from '../hash/htab-walk.ts';
 import { getInnerMap, innerTemplate } from './inner-map.ts';
+import { emitHashOfMapsLookup } from '../emit/hash.ts';
 
 /** Bytes of a pointer. */
 const SLOT_SIZE = 8;
@@ -75,6 +76,7 @@ export const hashOfMapsMapType: MapTypeDef<HtabMap> = defineMapType<HtabMap>({
     sysUpdate,
     sysDelete: htabDelete,
     getNextKey: htabNextKey,
+    emitWasm: emitHashOfMapsLookup,
     free(map) {
       eachElem(map, (elem) => putInner(map, elem));
       map.release();

@@ -3,6 +3,7 @@
 import { BPF_MAP_TYPE_LPM_TRIE, EINVAL, ENOENT } from '@tsbpf/uapi';
 import { BTF_KIND_STRUCT } from '@tsbpf/btf';
 import { defineMapType, type MapTypeDef } from '@tsbpf/core';
+import { emitLpmLookup } from '../emit/lpm.ts';
 import { copyBytes } from '../object/copy.ts';
 import { allocTrie, trieAllocCheck, type TrieMap } from './trie-map.ts';
 import { trieNextKey } from './trie-next.ts';
@@ -36,6 +37,7 @@ export const lpmTrieMapType: MapTypeDef<TrieMap> = defineMapType<TrieMap>({
     // The key is a struct bpf_lpm_trie_key, however it is named.
     checkBtf: (_map, { btf, keyTypeId }) =>
       keyTypeId !== 0 && btf.btf.type(btf.btf.skipModifiers(keyTypeId)).kind === BTF_KIND_STRUCT ? 0 : -EINVAL,
+    emitWasm: emitLpmLookup,
     free: (map) => map.release(),
   },
 });

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// Lookups in hash tables as Wasm.
+import { I32, memOp, op, type FunctionBuilder } from '@tsbpf/wasm';
+import type { BpfMap, MapWasmEmitter, WasmCall } from '@tsbpf/core';
+import { HtabMap } from '../hash/htab-map.ts';
+import { hashFind } from './hash-find.ts';
+
+/** Emits what a found element leads to: takes its offset from a local, leaves an i32. */
+type Found = (fn: FunctionBuilder, elem: number, map: HtabMap) => void;
+
+function pushValue(fn: FunctionBuilder, elem: number, map: HtabMap): void {
+  fn.localGet(elem);
+  fn.i32Const(map.valueAt);
+  fn.op(op.i32Add);
+}
+
+function emitLookup(call: WasmCall, name: string, map: BpfMap, found: Found | undefined): boolean {
+  if (!(map instanceof HtabMap) || (name !== 'lookup' && name !== 'lookupRaw')) return false;
+  const find = hashFind(call, map);
+  if (find === undefined) return false;
+  const { fn } = call;
+  call.arg(2);
+  fn.call(find);
+  if (name === 'lookupRaw' || found === undefined) return true;
+  const elem = fn.borrowLocal(I32);
+  fn.localTee(elem);
+  fn.if(I32);
+  found(fn, elem, map);
+  fn.else();
+  fn.i32Const(0);
+  fn.end();
+  fn.giveBackLocal(I32, elem);
+  return true;
+}
+
+export const emitHashLookup: MapWasmEmitter = (call, name, map) => emitLookup(call, name, map, pushValue);
+
+/** Marks the element as used. */
+export const emitLruHashLookup: MapWasmEmitter = (call, name, map) =>
+  emitLookup(call, name, map, (fn, elem, htab) => {
+    fn.localGet(elem);
+    fn.i32Const(1);
+    fn.memory(memOp.i32Store8, htab.layout.ref);
+    pushValue(fn, elem, htab);
+  });
+
+/** Follows the pointer that the value is. */
+export const emitHashOfMapsLookup: MapWasmEmitter = (call, name, map) =>
+  emitLookup(call, name, map, (fn, elem, htab) => {
+    fn.localGet(elem);
+    fn.memory(memOp.i32Load, htab.valueAt);
+  });
