@@ -19,7 +19,9 @@ async function baseRef(): Promise<string | undefined> {
 const base = await baseRef();
 if (base === undefined) console.log('changeset status: skipped, this is not a git checkout');
 else {
-  const ran = await run(process.execPath, [changeset, 'status', ...(base === 'main' ? [] : [`--since=${base}`])], { cwd: repoRoot });
+  const ran = await run(process.execPath, [changeset, 'status', ...(base === 'main' ? [] : [`--since=${base}`])], {
+    cwd: repoRoot,
+  });
   console.log(ran.output.trim());
   if (ran.status !== 0) failed.push('changeset status');
 }

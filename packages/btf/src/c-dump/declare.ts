@@ -81,7 +81,7 @@ function writeBase(d: CDumpState, id: number, level: number): boolean {
       break;
     case K.BTF_KIND_STRUCT:
     case K.BTF_KIND_UNION:
-      if (type.name === '') writeComposite(d, type, level);
+      if (type.name === '') writeComposite(d, type, level, writeTypeDecl);
       else writeCompositeName(d, type);
       break;
     case K.BTF_KIND_ENUM:

@@ -2,9 +2,11 @@
 // Definitions and declarations of structs, unions, enums and typedefs.
 import * as K from '../kinds.ts';
 import type { BtfComposite, BtfEnum, BtfEnum64, BtfFwd, BtfRef } from '../types.ts';
-import { writeTypeDecl } from './declare.ts';
 import { padding } from './padding.ts';
 import type { CDumpState } from './state.ts';
+
+/** Writes the declaration of a name of some type; declarations and definitions contain each other. */
+export type WriteDecl = (d: CDumpState, id: number, name: string, level: number) => void;
 
 export function tabs(level: number): string {
   return '\t'.repeat(level);
@@ -37,7 +39,7 @@ function sizeOrZero(d: CDumpState, id: number): number {
   }
 }
 
-export function writeComposite(d: CDumpState, type: BtfComposite, level: number): void {
+export function writeComposite(d: CDumpState, type: BtfComposite, level: number, writeDecl: WriteDecl): void {
   const isStruct = type.kind === K.BTF_KIND_STRUCT;
   const packed = isStruct && isPacked(d, type);
   const inner = tabs(level + 1);
@@ -54,7 +56,7 @@ export function writeComposite(d: CDumpState, type: BtfComposite, level: number)
     const isBitfield = m.bitSize > 0;
     pad(m.bitOffset, packed ? 1 : d.alignOf(m.typeId), afterBitfield && isBitfield);
     d.write(`\n${inner}`);
-    writeTypeDecl(d, m.typeId, m.name, level + 1);
+    writeDecl(d, m.typeId, m.name, level + 1);
     if (isBitfield) d.write(`: ${m.bitSize}`);
     at = m.bitOffset + (isBitfield ? m.bitSize : 8 * sizeOrZero(d, m.typeId));
     afterBitfield = isBitfield;
@@ -82,7 +84,7 @@ export function writeFwd(d: CDumpState, type: BtfFwd): void {
   d.write(`${type.fwdKind} ${d.typeName(type)}`);
 }
 
-export function writeTypedef(d: CDumpState, type: BtfRef, level: number): void {
+export function writeTypedef(d: CDumpState, type: BtfRef, level: number, writeDecl: WriteDecl): void {
   const name = d.identName(type);
   // Old compilers describe it as a typedef of void.
   if (type.typeId === 0 && name === '__gnuc_va_list') {
@@ -90,5 +92,5 @@ export function writeTypedef(d: CDumpState, type: BtfRef, level: number): void {
     return;
   }
   d.write('typedef ');
-  writeTypeDecl(d, type.typeId, name, level);
+  writeDecl(d, type.typeId, name, level);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import * as K from '../kinds.ts';
 import type { BtfComposite, BtfRef, BtfType } from '../types.ts';
+import { writeTypeDecl } from './declare.ts';
 import { writeComposite, writeCompositeName, writeEnum, writeFwd, writeTypedef } from './define.ts';
 import { EMITTED, EMITTING, NOT_EMITTED, type CDumpState } from './state.ts';
 
@@ -15,7 +16,7 @@ const MISSING_TYPES: ReadonlyMap<string, string> = new Map([
 function writeTypedefStatement(d: CDumpState, type: BtfRef): void {
   // The compiler's own: a definition would be an error.
   if (type.name === '__builtin_va_list') return;
-  writeTypedef(d, type, 0);
+  writeTypedef(d, type, 0, writeTypeDecl);
   d.write(';\n\n');
 }
 
@@ -105,7 +106,7 @@ function emitComposite(d: CDumpState, type: BtfComposite, containerId: number): 
     d.emitState[id] = NOT_EMITTED;
     return;
   }
-  writeComposite(d, type, 0);
+  writeComposite(d, type, 0, writeTypeDecl);
   d.write(';\n\n');
   d.emitState[id] = EMITTED;
 }
