@@ -21,6 +21,7 @@ import {
   type VerifierDiagnostic,
 } from '@tsbpf/uapi';
 import { explain } from './diagnostic/explain.ts';
+import { type Replayed, replay } from './diagnostic/replay.ts';
 import { assembleFuncInfo, assembleVerified } from './fixup/assemble.ts';
 import { rewriteProgram } from './fixup/order.ts';
 import { COMPLEXITY_LIMIT } from './insn/walk.ts';
@@ -40,6 +41,8 @@ import type { Verification } from './verification.ts';
 /** Limits of what a load may ask of its log. */
 const MIN_LOG_SIZE = 128;
 const KNOWN_LOG_LEVELS = 7;
+/** BPF_LOG_STATS: no trace. */
+const STATS_LEVEL = 4;
 
 /** One run over a program: its state, and the analysis while that goes on. */
 interface Run {
@@ -47,14 +50,19 @@ interface Run {
   analysis: Analysis | undefined;
 }
 
-/** Everything that is checked and rewritten, in Linux's order. */
-function runPasses(run: Run, record: boolean): void {
-  const { v } = run;
+/** What is known before any path is walked. */
+function prepare(v: Verification): void {
   resolvePseudoImmediates(v);
   findSubprogs(v);
   checkBtfInfo(v);
   resolveAttachTarget(v);
   checkCfg(v);
+}
+
+/** Everything that is checked and rewritten, in Linux's order. */
+function runPasses(run: Run, record: boolean): void {
+  const { v } = run;
+  prepare(v);
   const analysis = createAnalysis(v, { record });
   run.analysis = analysis;
   checkGlobalSubprogs(analysis);
@@ -64,10 +72,10 @@ function runPasses(run: Run, record: boolean): void {
   rewriteProgram(v);
 }
 
-/** Runs the passes; 0, or the negative errno of the rejection. */
-function attempt(run: Run, record: boolean): number {
+/** 0, or the negative errno of the rejection that ended the work. */
+function errnoOf(work: () => void): number {
   try {
-    runPasses(run, record);
+    work();
     return 0;
   } catch (error) {
     if (error instanceof Rejection) return error.errno;
@@ -169,12 +177,23 @@ function requireSupport(env: VerifierEnv, prog: ProgToVerify): ProgTypeDef {
   return def;
 }
 
-/** Verifies once more with the path kept, and says why the program was rejected. */
+/** Verifies once more to learn on which path the program was rejected, and says why. */
 function diagnose(env: VerifierEnv, prog: ProgToVerify, def: ProgTypeDef): VerifierDiagnostic | undefined {
-  const log = new VerifierLog({ level: 1, sizeBytes: Infinity });
+  // Messages only: the trace of a long program would be all there is to it.
+  const log = new VerifierLog({ level: STATS_LEVEL, sizeBytes: Infinity });
   const run: Run = { v: newVerification(env, prog, def, log), analysis: undefined };
-  const errno = attempt(run, true);
-  return errno === 0 ? undefined : explain(run.v, run.analysis, -errno);
+  const errno = errnoOf(() => runPasses(run, true));
+  if (errno === 0) return undefined;
+  const path = run.analysis?.cur.path;
+  if (run.analysis === undefined || path === undefined) return explain(run.v, undefined, -errno);
+  const again = newVerification(env, prog, def, new VerifierLog(undefined));
+  const { root } = run.analysis;
+  let replayed: Replayed | undefined;
+  const refused = errnoOf(() => {
+    prepare(again);
+    replayed = replay(createAnalysis(again, { record: false }), root, path);
+  });
+  return explain(run.v, refused === 0 ? replayed : undefined, -errno);
 }
 
 /**
@@ -202,7 +221,7 @@ export function verify(env: VerifierEnv, prog: ProgToVerify, options: VerifyOpti
     if (level === 0 || (level & ~KNOWN_LOG_LEVELS) !== 0 || sizeBytes < MIN_LOG_SIZE) return result(-EINVAL);
   }
   const start = env.now();
-  let errno = attempt({ v, analysis: undefined }, false);
+  let errno = errnoOf(() => runPasses({ v, analysis: undefined }, false));
   logStats(v, env.now() - start);
   const diagnostic = errno !== 0 && options.diagnose === true ? diagnose(env, prog, def) : undefined;
   if (log.full) errno = -ENOSPC;

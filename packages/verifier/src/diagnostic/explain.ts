@@ -3,39 +3,25 @@
 import type { VerifierDiagnostic } from '@tsbpf/uapi';
 import { insnText } from '../log/print-insn.ts';
 import { stateText } from '../log/print-state.ts';
-import type { Analysis } from '../state/analysis.ts';
 import type { Verification } from '../verification.ts';
 import { historyOf } from './history.ts';
+import type { Replayed } from './replay.ts';
 import { sourceLineAt } from './source.ts';
 import { findSubject, subjectName } from './subject.ts';
 
-/** Lines of the log that are no messages: instructions, states, source lines, the trace of precision. */
-const TRACE_LINE =
-  /^( |\d+: \(|\d+: safe|from \d+ to|last_idx|regs=|parent |; |caller:|callee:|returning|to caller|func#|$)/;
 /** Messages of the passes before the analysis that name an instruction. */
 const NAMED_INSN = /\binsn (\d+)\b/;
 
-/** The messages that ended the log, the last one last. */
-function lastMessages(log: string): string[] {
-  const messages: string[] = [];
-  for (const line of log.split('\n').reverse()) {
-    if (TRACE_LINE.test(line)) {
-      if (messages.length > 0) break;
-    } else {
-      messages.unshift(line);
-    }
-  }
-  return messages;
-}
+/** A message is often explained by the one before it. */
+const LAST_MESSAGES = 2;
 
 /**
- * What a rejection was about. `a` is the analysis that was going on, its path recorded; undefined where another pass
- * rejected. `errno` is positive.
+ * What a rejection was about. The log holds messages only. `path` ends with the instruction that was rejected; undefined
+ * where a pass before or after the analysis rejected. `errno` is positive.
  */
-export function explain(v: Verification, a: Analysis | undefined, errno: number): VerifierDiagnostic {
-  const messages = lastMessages(v.log.text());
+export function explain(v: Verification, path: Replayed | undefined, errno: number): VerifierDiagnostic {
+  const messages = v.log.text().trimEnd().split('\n').slice(-LAST_MESSAGES);
   const message = messages.at(-1) ?? '';
-  const path = a?.cur.path;
   if (path === undefined) return { errno, message, history: [], ...insnOfMessage(v, message) };
   const { insnIdx, frame } = path;
   const subject = findSubject(messages, v.insns[insnIdx], frame);

@@ -21,8 +21,8 @@ import type { Insn } from '@tsbpf/insn';
 import { insnText } from '../log/print-insn.ts';
 import { tnumIsConst } from '../scalar/index.ts';
 import type { Frame } from '../state/frame.ts';
-import type { PathStep } from '../state/state.ts';
 import type { Verification } from '../verification.ts';
+import type { Replayed } from './replay.ts';
 import { sourceLineAt } from './source.ts';
 import { type Subject, subjectName, subjectValue, valueText } from './subject.ts';
 
@@ -38,7 +38,7 @@ interface Origin {
 /**
  * The chain, oldest first. `path` ends with the instruction that was rejected, which is not part of it.
  */
-export function historyOf(v: Verification, path: PathStep, subject: Subject): DiagnosticStep[] {
+export function historyOf(v: Verification, path: Replayed, subject: Subject): DiagnosticStep[] {
   const steps: DiagnosticStep[] = [];
   let current: Subject | undefined = subject;
   let after = path;

@@ -46,7 +46,7 @@ export const COMPLEXITY_LIMIT = 1_000_000;
 const FUNC_SPIN_UNLOCK = 94;
 
 /** How a path goes on after an instruction. */
-const NEXT = 0;
+export const NEXT = 0;
 /** `insnIdx` has been set. */
 const JUMPED = 1;
 /** Back in a caller: the log shows the state first. */
@@ -59,14 +59,17 @@ export function walkPaths(a: Analysis): void {
   const { counters } = v;
   let showState = false;
   let prevInsnIdx = -1;
+  let popped = false;
   for (;;) {
     a.prevInsnIdx = prevInsnIdx;
+    if (a.record) a.cur.path = { insnIdx: a.insnIdx, popped, before: a.cur.path };
     if (a.insnIdx >= a.insns.length) {
       throw new InternalError(`a path runs to insn ${a.insnIdx} of ${a.insns.length}`);
     }
     if (++counters.processedInsns > COMPLEXITY_LIMIT) {
       refuse(v, E2BIG, `BPF program is too large. Processed ${counters.processedInsns} insn\n`);
     }
+    popped = false;
     let step: number;
     if (isVisited(a, a.insnIdx)) {
       if (a.trace) v.log.write(showState ? `\nfrom ${whereFrom(a)}: safe\n` : `${a.insnIdx}: safe\n`);
@@ -77,7 +80,6 @@ export function walkPaths(a: Analysis): void {
         if (showState || v.log.level2) showState = false;
       }
       a.facts[a.insnIdx].seen = true;
-      if (a.record) recordStep(a);
       prevInsnIdx = a.insnIdx;
       step = execute(a, a.insns[a.insnIdx]);
     }
@@ -89,6 +91,7 @@ export function walkPaths(a: Analysis): void {
       if (!endPath(a)) return;
       prevInsnIdx = a.prevInsnIdx;
       showState = true;
+      popped = true;
     }
   }
 }
@@ -107,14 +110,8 @@ function logStep(a: Analysis, showState: boolean): void {
   logInsn(a.v, a.insnIdx);
 }
 
-/** Keeps the state before the instruction: whoever writes the frame from now on writes a copy. */
-function recordStep(a: Analysis): void {
-  const { cur } = a;
-  cur.path = { insnIdx: a.insnIdx, frame: topFrame(cur), before: cur.path };
-  cur.owned &= ~(1 << (cur.frames.length - 1));
-}
-
-function execute(a: Analysis, insn: Insn): number {
+/** Runs one instruction: its checks, and what it changes. Says how the path goes on. */
+export function execute(a: Analysis, insn: Insn): number {
   switch (insn.code & 7) {
     case BPF_ALU:
     case BPF_ALU64:

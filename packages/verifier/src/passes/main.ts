@@ -26,15 +26,26 @@ function argsFromBtf(a: Analysis, subprog: number): void {
   });
 }
 
+/** Stands the analysis at the start of a function, with what it knows of its arguments. @errno EINVAL, EFAULT of BTF */
+export function enterFunction(a: Analysis, subprog: number): void {
+  startAt(a, subprog);
+  a.v.prevLine = undefined;
+  if (subprog !== 0 || a.v.prog.type === BPF_PROG_TYPE_EXT) {
+    argsFromBtf(a, subprog);
+    return;
+  }
+  topFrame(a.cur).regs[1] = pointer('PTR_TO_CTX', a.precise);
+  // Main may have any prototype: a wrong one only makes it unreliable.
+  argsMatch(a, 0);
+}
+
 /** Global functions, each on its own, in order: callers rely on their prototypes only. @errno as the analysis has them */
 export function checkGlobalSubprogs(a: Analysis): void {
   const { v } = a;
   if (v.funcInfo.length === 0) return;
   for (let i = 1; i < v.subprogs.length; i++) {
     if (v.subprogs[i].linkage !== 'global') continue;
-    startAt(a, i);
-    v.prevLine = undefined;
-    argsFromBtf(a, i);
+    enterFunction(a, i);
     walkPaths(a);
     if (a.trace) v.log.write(`Func#${i} is safe for any args that match its prototype\n`);
   }
@@ -42,15 +53,6 @@ export function checkGlobalSubprogs(a: Analysis): void {
 
 /** Main, from its context argument. @errno as the analysis has them */
 export function checkMain(a: Analysis): void {
-  const { v } = a;
-  startAt(a, 0);
-  v.prevLine = undefined;
-  if (v.prog.type === BPF_PROG_TYPE_EXT) {
-    argsFromBtf(a, 0);
-  } else {
-    topFrame(a.cur).regs[1] = pointer('PTR_TO_CTX', a.precise);
-    // Main may have any prototype: a wrong one only makes it unreliable.
-    argsMatch(a, 0);
-  }
+  enterFunction(a, 0);
   walkPaths(a);
 }

@@ -33,6 +33,8 @@ export interface Analysis {
   readonly record: boolean;
   readonly scalarRules: ScalarRules;
 
+  /** The function being verified. */
+  root: number;
   cur: State;
   insnIdx: number;
   prevInsnIdx: number;
@@ -71,6 +73,7 @@ export function newAnalysis(v: Verification, options: AnalysisOptions): Analysis
     testStateFreq: options.testStateFreq,
     record: options.record,
     scalarRules: scalarRulesOf(v),
+    root: 0,
     cur: new State([], 0),
     insnIdx: 0,
     prevInsnIdx: -1,
@@ -91,6 +94,7 @@ export function enterFrame(a: Analysis, callsite: number, frameno: number, subpr
 
 /** Starts a function: nothing known but its frame pointer; no state remembered, no path waiting. */
 export function startAt(a: Analysis, subprog: number): void {
+  a.root = subprog;
   a.cur = new State([enterFrame(a, -1, 0, subprog)], -1);
   a.insnIdx = a.v.subprogs[subprog].start;
   a.prevInsnIdx = -1;

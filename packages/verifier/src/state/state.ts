@@ -11,8 +11,8 @@ export interface JumpHistory {
 /** An instruction of a path, last first. Kept only while a rejection is being explained. */
 export interface PathStep {
   readonly insnIdx: number;
-  /** The frame before the instruction ran, and its function's depth. */
-  readonly frame: Frame;
+  /** The path had waited, and goes on here. */
+  readonly popped: boolean;
   readonly before: PathStep | undefined;
 }
 
