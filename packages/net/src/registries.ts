@@ -10,7 +10,7 @@ import {
   BPF_PROG_TYPE_SOCKET_FILTER,
   BPF_PROG_TYPE_XDP,
 } from '@tsbpf/uapi';
-import { EMPTY_REGISTRIES, type HelperRow, type ProgOps, type Registries } from '@tsbpf/core';
+import { EMPTY_REGISTRIES, type HelperRow, type MapTypeDef, type ProgOps, type Registries } from '@tsbpf/core';
 import { netProgTypes, netPtrClasses } from './rows.ts';
 import { netVerbs } from './verbs.ts';
 import { skbBytesHelpers } from './helpers/skb-bytes.ts';
@@ -25,6 +25,9 @@ import { skbVlanHelpers } from './helpers/skb-vlan.ts';
 import { sockCastHelpers } from './helpers/sock-cast.ts';
 import { xdpAdjustHelpers } from './helpers/xdp-adjust.ts';
 import { xdpRedirectHelpers } from './helpers/xdp-redirect.ts';
+import { cpuMapType } from './maps/cpumap.ts';
+import { devMapHashType } from './maps/devmap-hash.ts';
+import { devMapType } from './maps/devmap.ts';
 import { testRunFlowDissector } from './test-run/flow-dissector.ts';
 import { testRunSkb } from './test-run/skb.ts';
 import { testRunXdp } from './test-run/xdp.ts';
@@ -58,12 +61,17 @@ export const netHelpers: readonly HelperRow[] = [
   ...xdpRedirectHelpers,
 ];
 
+/** Map types of networking, in the order of include/linux/bpf_types.h. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- each row has its own map type
+export const netMapTypes: readonly MapTypeDef<any>[] = [devMapType, devMapHashType, cpuMapType];
+
 /** Everything networking adds to a kernel. */
 export function netRegistries(): Registries {
   return {
     ...EMPTY_REGISTRIES,
     progTypes: netProgTypes.map((row) => ({ ...row, ops: PROG_OPS[row.type] ?? row.ops })),
     helpers: netHelpers,
+    mapTypes: netMapTypes,
     ptrClasses: netPtrClasses,
     verbs: [netVerbs],
   };

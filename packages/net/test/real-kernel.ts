@@ -25,9 +25,9 @@ export function realKernel(): Kernel {
 }
 
 /** Loads assembly; the fd. A rejection throws with the log. */
-export function loadAsm(sys: Sys, prog_type: number, source: string): number {
+export function loadAsm(sys: Sys, prog_type: number, source: string, maps: Record<string, number> = {}): number {
   const log_buf = new Uint8Array(1 << 16);
-  const { insns } = assembleSource(source);
+  const { insns } = assembleSource(source, { maps });
   const attr = { prog_type, insns: encodeInsns(insns), license: 'GPL', log_level: 1, log_buf };
   const fd = sys.bpf(BPF_PROG_LOAD, attr);
   if (fd < 0) {

@@ -37,7 +37,7 @@ function checkFrame(frame: Uint8Array): void {
 }
 
 /** An sk_buff for a frame, with the metadata XDP put before it. */
-function skbWith(device: NetDevice, frame: Uint8Array, metadata: Uint8Array): Skb {
+export function skbWith(device: NetDevice, frame: Uint8Array, metadata: Uint8Array): Skb {
   const { kernel } = device.net;
   const skb = skbOfFrame(kernel, device, frame, { headroom: XDP_PACKET_HEADROOM });
   if (skb === undefined) throw noMemory();
