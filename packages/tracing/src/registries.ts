@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Registries } from '@tsbpf/core';
 import { overrideReturnHelpers } from './helpers/override-return.ts';
+import { packetOutputHelpers } from './helpers/packet-output.ts';
 import { perfHelpers } from './helpers/perf.ts';
 import { signalHelpers } from './helpers/signal.ts';
 import { stackHelpers } from './helpers/stack.ts';
@@ -15,7 +16,7 @@ export function tracingRegistries(): Partial<Registries> {
   return {
     progTypes: tracingProgTypes,
     mapTypes: [perfEventArrayMapType, stackTraceMapType],
-    helpers: [...perfHelpers, ...stackHelpers, ...signalHelpers, ...overrideReturnHelpers],
+    helpers: [...perfHelpers, ...packetOutputHelpers, ...stackHelpers, ...signalHelpers, ...overrideReturnHelpers],
     rawTracepoint: [rawTracepointRow],
     verbs: [tracingVerbs],
   };

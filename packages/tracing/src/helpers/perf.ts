@@ -47,6 +47,7 @@ export const perfHelpers: readonly HelperRow[] = [
   defineHelper('bpf_perf_event_output', output),
   defineHelper('bpf_perf_event_output_proto_tp', output),
   defineHelper('bpf_perf_event_output_proto_raw_tp', output),
+  defineHelper('bpf_sockopt_event_output', output),
   defineHelper('bpf_perf_event_read', {
     retWidth: 'words',
     wideArgs: [2],
