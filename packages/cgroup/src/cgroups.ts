@@ -8,8 +8,10 @@ import { releaseAll } from './attach/detach.ts';
 import type { Decision } from './run/decision.ts';
 import { runEffective } from './run/run-effective.ts';
 import { NO_STORAGE, type StoragePair } from './storage/storage.ts';
+import { Sysctls } from './sysctl/sysctls.ts';
 import { Cgroup, restoreCgroup, saveCgroup, type SavedCgroup } from './tree/cgroup.ts';
 import { components } from './tree/path.ts';
+import { SimTask, type TaskOptions } from './world/task.ts';
 import { allocCgroupStruct, writeCgroupStruct } from './tree/structure.ts';
 
 const ROOT_ID = 1n;
@@ -19,6 +21,7 @@ interface SavedCgroups {
   readonly cgroups: readonly SavedCgroup[];
   readonly lastId: bigint;
   readonly seq: number;
+  readonly sysctls: ReturnType<Sysctls['save']>;
   readonly tasks: readonly { readonly task: Task; readonly cgroupId: bigint }[];
 }
 
@@ -27,6 +30,8 @@ export class Cgroups implements CgroupHooks, Checkpointable {
   readonly checkpointName = 'cgroup';
   readonly kernel: KernelServices;
   readonly root: Cgroup;
+  /** The files below /proc/sys. */
+  readonly sysctls: Sysctls;
   /** Storages of the program that runs: what bpf_get_local_storage finds. */
   currentStorages: StoragePair = NO_STORAGE;
   readonly #byId = new Map<bigint, Cgroup>();
@@ -38,6 +43,7 @@ export class Cgroups implements CgroupHooks, Checkpointable {
   constructor(kernel: KernelServices) {
     this.kernel = kernel;
     this.root = this.#make('', undefined);
+    this.sysctls = new Sysctls(kernel);
     kernel.checkpointables.push(this);
   }
 
@@ -132,6 +138,11 @@ export class Cgroups implements CgroupHooks, Checkpointable {
     return this.#tasks;
   }
 
+  /** A new task, whose system calls run the programs of its cgroup. @errno EINVAL UsageError: its pid is taken */
+  spawn(options: TaskOptions = {}): SimTask {
+    return new SimTask(this, options);
+  }
+
   // What other subsystems ask.
 
   enabled(cgroupId: bigint, attachType: number): boolean {
@@ -214,12 +225,13 @@ export class Cgroups implements CgroupHooks, Checkpointable {
       cgroups: [...this.all()].map(saveCgroup),
       lastId: this.#lastId,
       seq: this.#seq,
+      sysctls: this.sysctls.save(),
       tasks: this.#tasks.map((task) => ({ task, cgroupId: task.cgroupId })),
     };
   }
 
   restore(saved: unknown): void {
-    const { cgroups, lastId, seq, tasks } = saved as SavedCgroups;
+    const { cgroups, lastId, seq, sysctls, tasks } = saved as SavedCgroups;
     const kept = new Set(cgroups.map(({ cgroup }) => cgroup));
     for (const cgroup of this.#byId.values()) if (!kept.has(cgroup)) this.kernel.objects.gone(cgroup);
     this.#byId.clear();
@@ -230,6 +242,7 @@ export class Cgroups implements CgroupHooks, Checkpointable {
     }
     this.#lastId = lastId;
     this.#seq = seq;
+    this.sysctls.restore(sysctls);
     this.#tasks = tasks.map(({ task }) => task);
     for (const { task, cgroupId } of tasks) task.cgroupId = cgroupId;
   }

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+import type { SysctlOptions } from './sysctls.ts';
+
+const flag = (name: string, value = 0): SysctlOptions => ({ name, type: 'int', value });
+const text = (name: string, value: string): SysctlOptions => ({ name, type: 'string', value, maxLenBytes: 65 });
+
+/** What a container engineer meets first, with the values a small machine has. Others are added by whoever needs them. */
+export const DEFAULT_SYSCTLS: readonly SysctlOptions[] = [
+  text('kernel/hostname', 'tsbpf'),
+  text('kernel/domainname', '(none)'),
+  { ...text('kernel/ostype', 'Linux'), mode: 0o444 },
+  { name: 'kernel/pid_max', type: 'int', value: 32768, min: 301n, max: 4194304n },
+  { name: 'kernel/printk', type: 'int', value: [4, 4, 1, 7] },
+  flag('kernel/sched_autogroup_enabled', 1),
+  flag('kernel/shmmni', 4096),
+  { name: 'kernel/shmmax', type: 'ulong', value: 18446744073692774399n },
+  { name: 'fs/file-max', type: 'ulong', value: 9223372036854775807n, max: 9223372036854775807n },
+  { name: 'vm/swappiness', type: 'int', value: 60, min: 0n, max: 100n },
+  { name: 'vm/overcommit_memory', type: 'int', value: 0, min: 0n, max: 2n },
+  flag('net/core/somaxconn', 4096),
+  { name: 'net/core/rmem_default', type: 'int', value: 212992, min: 2304n },
+  { name: 'net/core/wmem_default', type: 'int', value: 212992, min: 4608n },
+  { name: 'net/core/rmem_max', type: 'int', value: 212992, min: 2304n },
+  { name: 'net/core/wmem_max', type: 'int', value: 212992, min: 4608n },
+  flag('net/ipv4/ip_forward'),
+  flag('net/ipv4/ip_nonlocal_bind'),
+  { name: 'net/ipv4/ip_local_port_range', type: 'int', value: [32768, 60999], min: 1n, max: 65535n },
+  { name: 'net/ipv4/ip_unprivileged_port_start', type: 'int', value: 1024, min: 0n, max: 65535n },
+  { name: 'net/ipv4/tcp_mem', type: 'ulong', value: [46347, 61799, 92694] },
+  { name: 'net/ipv4/tcp_rmem', type: 'int', value: [4096, 131072, 6291456], min: 1n },
+  { name: 'net/ipv4/tcp_wmem', type: 'int', value: [4096, 16384, 4194304], min: 1n },
+  flag('net/ipv4/tcp_syncookies', 1),
+  flag('net/ipv6/conf/all/forwarding'),
+  flag('net/ipv6/conf/all/disable_ipv6'),
+];

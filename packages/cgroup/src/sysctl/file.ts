@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+import { EPERM } from '@tsbpf/uapi';
+import type { Cgroups } from '../cgroups.ts';
+import { readValue, writeValue, type Position } from './handler.ts';
+import { runSysctlHook } from './hook.ts';
+import { MAY_READ, MAY_WRITE, sysctlPermission, type Sysctl } from './sysctls.ts';
+
+/** An open file below /proc/sys. */
+export class SysctlFile implements Position {
+  readonly sysctl: Sysctl;
+  readonly #cgroups: Cgroups;
+  /** The file's position in bytes. */
+  pos = 0n;
+
+  constructor(cgroups: Cgroups, sysctl: Sysctl) {
+    this.#cgroups = cgroups;
+    this.sysctl = sysctl;
+  }
+
+  #may(may: number): boolean {
+    return sysctlPermission(this.sysctl, this.#cgroups.kernel.env.current, may) === 0;
+  }
+
+  /** read(2) by the current task: bytes, none at the end. @errno EPERM a program denies it, or permissions do */
+  read(count: number): Uint8Array | number {
+    if (!this.#may(MAY_READ)) return -EPERM;
+    const allowed = runSysctlHook(this.#cgroups, { sysctl: this.sysctl, bytes: undefined, at: this });
+    return typeof allowed === 'number' ? allowed : readValue(this.sysctl.value, count, this);
+  }
+
+  /**
+   * write(2) by the current task: bytes taken. Where a program replaced the value that is the length of the
+   * replacement.
+   * @errno EPERM a program denies it, or permissions do
+   * @errno EINVAL the value is refused
+   */
+  write(bytes: Uint8Array): number {
+    if (!this.#may(MAY_WRITE)) return -EPERM;
+    const { sysctl } = this;
+    const toWrite = runSysctlHook(this.#cgroups, { sysctl, bytes, at: this });
+    if (typeof toWrite === 'number') return toWrite;
+    const { ret, value } = writeValue(sysctl.value, sysctl.rules, toWrite ?? bytes, this);
+    sysctl.value = value;
+    return ret;
+  }
+}
