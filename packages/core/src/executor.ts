@@ -73,7 +73,7 @@ export interface LoadedProg {
    * so far, this one included, and answers it as it is at the end. Absent: {@link body} is entered, and counts anew.
    */
   tailCall?(regs: CallRegs, tailCalls: number): number;
-  /** The slots of main and the global functions. */
+  /** The slots of main, the global functions, and the static ones that can be traced. */
   readonly slots: readonly FuncSlot[];
   /** Bytes of machine code or of the engine's own form, and nanoseconds it took to make them. */
   readonly codeBytes: number;

@@ -5,7 +5,8 @@ import type { BpfProg } from './prog.ts';
 /**
  * The patchable entry of a function of a loaded program: its main function and every global function have one. fentry,
  * fexit and replacement patch it. Callers and ordinary runs enter through it; a tail call enters behind it, as in
- * Linux. Static functions have none, so an engine may inline them.
+ * Linux. Static functions that BTF describes can be traced in Linux, too: they have one where the engine does not
+ * inline them.
  * @see arch/x86/net/bpf_jit_comp.c, the five-byte nop at function entry
  */
 export interface FuncSlot {

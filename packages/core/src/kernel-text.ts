@@ -2,7 +2,10 @@
 
 /** The registers of a call between engines, trampolines and simulated kernel functions, as words. */
 export interface CallRegs {
-  /** Low words of R0 to R5, index 0 to 5. Arguments in, R0 out. */
+  /**
+   * Low words of R0 to R5, index 0 to 5. Arguments in, R0 out. A caller of a kernel function with six parameters has
+   * the last at index 6.
+   */
   readonly lo: Int32Array;
   /** High words. */
   readonly hi: Int32Array;
@@ -16,8 +19,10 @@ export interface TextSymbol {
   readonly name: string;
   /** In the kernel's text range. */
   readonly addr: bigint;
-  /** Absent for a symbol that only has an address. */
+  /** The function itself; absent for a symbol that only has an address. */
   entry: FuncEntry | undefined;
+  /** What callers reach instead of it, while fentry or fexit programs are attached. */
+  patched?: FuncEntry | undefined;
 }
 
 /** Function address ↔ callable: targets of fentry and kprobes, struct_ops members, ksyms, kallsyms. */
