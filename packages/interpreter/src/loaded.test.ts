@@ -208,6 +208,14 @@ describe('functions of the program', () => {
     expect(callEntry(slot.body, 7)).toBe(21n);
   });
 
+  it('have slots where they are static and BTF describes them, for fentry and fexit', () => {
+    const k = new FakeKernel();
+    const prog = k.load(items, { subprogs: [{ start: 8, typeId: 3 }] });
+    const [, slot] = prog.loaded.slots;
+    slot.patched = (regs) => void (regs.lo[0] = 1);
+    expect(prog.loaded.run(0)).toBe(1 + 105);
+  });
+
   it('have the context of the run that calls them', () => {
     const k = new FakeKernel();
     const contexts: number[] = [];

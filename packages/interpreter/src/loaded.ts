@@ -10,7 +10,7 @@ import type {
   TextSymbol,
   VerifiedProg,
 } from '@tsbpf/core';
-import { Image } from './code/image.ts';
+import { hasSlot, Image } from './code/image.ts';
 import { execute } from './run/execute.ts';
 import type { OwnProgram, RunState } from './run/state.ts';
 import { Stepper } from './run/stepper.ts';
@@ -44,7 +44,7 @@ export class LoadedProgram implements LoadedProg, OwnProgram {
     this.image = new Image(engine.source(verified));
     this.#overrides = engine.kernel.overrides.generation;
     this.slots = verified.subprogs.flatMap((subprog, idx) => {
-      if (idx !== 0 && subprog.linkage !== 'global') return [];
+      if (!hasSlot(subprog, idx)) return [];
       const slot = this.#makeSlot(idx, subprog.name, subprog.start);
       this.#slotBySubprog[idx] = slot;
       return [slot];
@@ -162,8 +162,9 @@ export class LoadedProgram implements LoadedProg, OwnProgram {
         run.lo[i] = regs.lo[i];
         run.hi[i] = regs.hi[i];
       }
-      // A function is called from a run, whose context it shares; a program has its own in R1.
-      run.ctx = startIdx === 0 || outer === undefined ? run.lo[1] >>> 0 : outer.ctx;
+      // A function, or what replaces it, is called from a run, whose context it shares; a program has its own in R1.
+      const isFunction = startIdx !== 0 || (this.prog.attach?.subprog ?? 0) > 0;
+      run.ctx = isFunction && outer !== undefined ? outer.ctx : run.lo[1] >>> 0;
       kernel.currentCall = run.call;
       if (slow) new Stepper(run, engine.stepperOptions()).finish();
       else execute(run);

@@ -85,8 +85,8 @@ function isSigned({ code, off }: Insn): boolean {
 /** What decoding asks of the program around an instruction. */
 export interface DecodeTarget {
   readonly constants: Constants;
-  /** Index of the global function that starts at an instruction: calls of it go through its slot. */
-  globalAt(idx: number): number | undefined;
+  /** Index of the function with a slot that starts at an instruction: calls of it go through the slot. */
+  slotAt(idx: number): number | undefined;
   link(insn: Insn, idx: number): { link: Link; number: number };
   probeMem(idx: number): boolean;
 }
@@ -169,7 +169,7 @@ type Put = (op: number, dst: number, src: number, arg: number) => void;
 
 function decodeCall(insn: Insn, idx: number, target: DecodeTarget, put: Put, pcOf: PcOf): void {
   const to = subprogTarget(insn, idx);
-  if (to !== undefined) return put(OP_CALL_LOCAL, 0, target.globalAt(to) ?? 0, pcOf(to, false));
+  if (to !== undefined) return put(OP_CALL_LOCAL, 0, target.slotAt(to) ?? 0, pcOf(to, false));
   if (insn.src !== 0) {
     const what = insn.src === BPF_PSEUDO_CALL + 1 ? 'kernel functions called by BTF id' : `calls of kind ${insn.src}`;
     throw new NotSupportedError(`instruction ${idx}: ${what} are not supported`, { errno: ENOSYS, feature: what });

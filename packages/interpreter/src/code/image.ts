@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A program in the form the loop executes.
-import type { HelperFn } from '@tsbpf/core';
+import type { HelperFn, Subprog } from '@tsbpf/core';
 import { BPF_REG_AX, MAX_BPF_STACK } from '@tsbpf/uapi';
 import { Constants } from './constants.ts';
 import { decodeOne, OP_EXIT, OP_STOP, pack, WORDS, type DecodeTarget } from './decode.ts';
@@ -10,6 +10,11 @@ import type { Link, LinkedCall, Source } from './link.ts';
 export interface RegFile {
   readonly lo: Int32Array;
   readonly hi: Int32Array;
+}
+
+/** Whether something may be attached to a function: main, global ones, and static ones that BTF describes. */
+export function hasSlot({ linkage, typeId }: Subprog, idx: number): boolean {
+  return idx === 0 || linkage === 'global' || typeId !== 0;
 }
 
 /** One of the two layouts of a program's code. */
@@ -47,9 +52,9 @@ export class Image {
     const calls: LinkedCall[] = [];
     const target: DecodeTarget = {
       constants: this.#constants,
-      globalAt: (idx) => {
+      slotAt: (idx) => {
         const subprog = this.subprogAt(idx);
-        return subprog > 0 && source.subprogs[subprog]?.linkage === 'global' ? subprog : undefined;
+        return subprog > 0 && hasSlot(source.subprogs[subprog], subprog) ? subprog : undefined;
       },
       link: (insn, idx) => {
         const link = (links[idx] ??= source.link(insn, idx));
