@@ -56,6 +56,8 @@ export interface HostSyscalls {
   close(fd: number): number;
   /** Opens a directory or file, such as a cgroup; `flags` are open(2)'s. */
   open(path: string, flags: number): number;
+  /** Removes a name, such as a pinned object's. Left out where the system cannot. */
+  unlink?(path: string): number;
   /** The whole file (kconfig, kallsyms, tracepoint ids, vmlinux BTF), or -errno. */
   readFile(path: string): Uint8Array | number;
   /** Maps `lenBytes` of a map fd. The bytes are live where the implementation can share memory. */
