@@ -39,6 +39,8 @@ export interface FakeOptions {
   readonly reject?: Readonly<Record<string, { errno: number; log: string }>>;
   /** Takes calls of unknown helpers, as a kernel does in code that nothing reaches. */
   readonly unknownHelpers?: boolean;
+  /** The last helper that the kernel has. */
+  readonly maxHelper?: number;
   readonly machine?: string;
   readonly cpus?: number;
 }
@@ -69,6 +71,9 @@ export class FakeSys implements Sys {
     return [...this.progs.values()].find((prog) => prog.prog_name === name);
   }
 
+  get #maxHelper(): number {
+    return this.#options.maxHelper ?? (this.#old ? 50 : 250);
+  }
   get #modern(): boolean {
     return this.#options.version === '6.18';
   }
@@ -159,7 +164,7 @@ export class FakeSys implements Sys {
     const insns = decodeInsns(attr.insns);
     // Global data came with 5.2, helpers of 5.5 and later are unknown before.
     if (this.#old && insns.some((insn) => insn.code === 0x18 && insn.src === 2)) return -EINVAL;
-    const unknown = insns.find((insn) => insn.code === 0x85 && insn.src === 0 && insn.imm > (this.#old ? 50 : 250));
+    const unknown = insns.find((insn) => insn.code === 0x85 && insn.src === 0 && insn.imm > this.#maxHelper);
     const refused = this.#options.reject?.[attr.prog_name ?? ''];
     if (refused !== undefined || (unknown !== undefined && this.#options.unknownHelpers !== true)) {
       const log = refused?.log ?? `0: (85) call unknown#${unknown?.imm}\ninvalid func unknown#${unknown?.imm}\n`;
@@ -210,6 +215,9 @@ export class FakeSys implements Sys {
   }
   open(): number {
     return this.#fd();
+  }
+  unlink(path: string): number {
+    return this.pinned.delete(path) ? 0 : -ENOENT;
   }
   readFile(path: string): Uint8Array | number {
     const file = this.#options.files?.[path];

@@ -67,10 +67,10 @@ function fixKconfig(edit: BtfEditor, id: number, externs: Map<string, ExternSpec
   sortVars(edit, id);
 }
 
+/** Any integer of 32 bits will do. */
 function findInt(edit: BtfEditor): number {
   for (let id = 1; id < edit.typeCount; id++) {
-    if (edit.kind(id) !== K.BTF_KIND_INT || edit.word(id, 2) !== 4) continue;
-    if (edit.word(id, 3) === ((K.BTF_INT_SIGNED << 24) | 32)) return id;
+    if (edit.kind(id) === K.BTF_KIND_INT && (edit.word(id, 3) & 0xff) === 32) return id;
   }
   return edit.addInt('int', 4);
 }

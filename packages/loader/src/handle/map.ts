@@ -19,7 +19,7 @@ import type { MapSpec } from '../open/spec.ts';
 import { MapBatch } from './map-batch.ts';
 import { MapCodec, type HasFd } from './map-codec.ts';
 import { MapSettings } from './map-settings.ts';
-import { failed, must, needSys } from './syscall.ts';
+import { failed, must, needSys, unlink } from './syscall.ts';
 
 /** A key or value: typed by the map's BTF; else an integer of its size; always its bytes. */
 export type MapValue = BtfValue;
@@ -255,6 +255,11 @@ export class BpfMap extends MapSettings {
   /** Names the map in a bpf file system. @throws SyscallError */
   pin(path: string): void {
     must(this.#system, BPF_OBJ_PIN, { pathname: path, bpf_fd: this.fd }, `map '${this.name}': pin at '${path}'`);
+  }
+
+  /** Takes the name away again. @errno EOPNOTSUPP (NotSupportedError) the system cannot remove names */
+  unpin(path: string): void {
+    unlink(this.#system, path, `map '${this.name}'`);
   }
 
   /** What the kernel says of the map. */

@@ -26,7 +26,7 @@ import {
 import type { ProgSpec } from '../open/spec.ts';
 import { secTarget, type SecDef } from '../sections/sec-def.ts';
 import type { BpfLink } from './link.ts';
-import { must, needSys } from './syscall.ts';
+import { must, needSys, unlink } from './syscall.ts';
 import { testRun, type TestRunOptions, type TestRunResult } from './test-run.ts';
 
 const NO_FD = -1;
@@ -304,6 +304,11 @@ export class BpfProgram {
   /** Names the program in a bpf file system. @throws SyscallError */
   pin(path: string): void {
     must(this.sys, BPF_OBJ_PIN, { pathname: path, bpf_fd: this.fd }, `prog '${this.name}': pin at '${path}'`);
+  }
+
+  /** Takes the name away again. @errno EOPNOTSUPP (NotSupportedError) the system cannot remove names */
+  unpin(path: string): void {
+    unlink(this.sys, path, `prog '${this.name}'`);
   }
 
   /** What the kernel says of the program; `fields` may bring buffers to fill. */

@@ -2,7 +2,9 @@
 import {
   BPF_CMD_NAMES,
   EINVAL,
+  EOPNOTSUPP,
   errnoText,
+  NotSupportedError,
   SyscallError,
   UsageError,
   type BpfAttrs,
@@ -26,4 +28,16 @@ export function failed(cmd: string, result: number, what: string): SyscallError 
 export function needSys(sys: Sys | undefined, what: string): Sys {
   if (sys !== undefined) return sys;
   throw new UsageError(`${what} needs a system: open the object with { sys }`, { errno: EINVAL });
+}
+
+/** Removes a name from a bpf file system. */
+export function unlink(sys: Sys, path: string, what: string): void {
+  if (sys.unlink === undefined) {
+    throw new NotSupportedError(`${what}: this system cannot unlink '${path}'`, {
+      errno: EOPNOTSUPP,
+      feature: 'unlink',
+    });
+  }
+  const result = sys.unlink(path);
+  if (result < 0) throw failed('unlink', result, `${what}: unpin from '${path}'`);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createBtfBuilder, parseBtf, BTF_KIND_FUNC, BTF_FUNC_STATIC } from '@tsbpf/btf';
 import { decodeInsns } from '@tsbpf/insn';
-import { BPF_BTF_LOAD, EACCES, LoaderError, VerifierError } from '@tsbpf/uapi';
+import { BPF_BTF_LOAD, BpfError, EACCES, LoaderError, VerifierError } from '@tsbpf/uapi';
 import { FakeSys, type FakeOptions } from '../../test/fake-sys.ts';
 import { CLANGS, fixture } from '../../test/fixture.ts';
 import { openObject, type OpenOptions } from '../handle/object.ts';
@@ -21,12 +22,39 @@ function load(name: string, fake: FakeOptions = {}, options: OpenOptions = {}, c
   return { sys, obj, lines };
 }
 
+/** A kernel where task_struct looks different. */
+function kernelBtf(): Uint8Array {
+  const b = createBtfBuilder();
+  const int = b.int('int', 4, { encoding: 1 });
+  const char = b.int('char', 1, { encoding: 1 });
+  const long = b.int('long', 8, { encoding: 1 });
+  const task = b.nextId + 2;
+  const ptr = b.ptr(task);
+  const comm = b.array(char, int, 32);
+  b.struct('task_struct', 64, [
+    { name: 'state', typeId: long, bitOffset: 0 },
+    { name: 'comm', typeId: comm, bitOffset: 64 },
+    { name: 'pid', typeId: int, bitOffset: 44 * 8 },
+    { name: 'group_leader', typeId: ptr, bitOffset: 48 * 8 },
+  ]);
+  b.add({
+    kind: 6,
+    name: 'bpf_map_type',
+    size: 4,
+    signed: false,
+    values: [{ name: 'BPF_MAP_TYPE_HASH', value: 17 }],
+  });
+  return b.bytes();
+}
+
 describe('load', () => {
   it.each(OBJECTS.flatMap((name) => CLANGS.map((clang) => [name, clang])))(
     'loads %s of %s on 5.6 and 6.18, and leaves nothing open',
     (name, clang) => {
       for (const version of ['5.6', '6.18'] as const) {
-        const { sys, obj } = load(name, { version }, {}, clang);
+        // A kernel function that is not there is called in code that nothing reaches.
+        const files = { '/sys/kernel/btf/vmlinux': kernelBtf() };
+        const { sys, obj } = load(name, { version, files, unknownHelpers: name === 'bss' }, {}, clang);
         obj.load();
         expect([...obj.progs].every((p) => p.loaded === p.autoload)).toBe(true);
         obj.close();
@@ -177,6 +205,59 @@ describe('load', () => {
     const other = openObject(fixture('pinned'), { sys, name: 'pinned' });
     other.maps['kept'].maxEntries = 2;
     expect(() => other.load()).toThrow("couldn't reuse pinned map at '/sys/fs/bpf/kept': parameter mismatch");
+    again.maps['kept'].unpin('/sys/fs/bpf/kept');
+    expect(sys.pinned.size).toBe(0);
+    expect(() => again.maps['kept'].unpin('/sys/fs/bpf/kept')).toThrow('No such file or directory');
+  });
+
+  it('reads memory as old kernels do, where they tell user from kernel memory', () => {
+    const helpers = (maxHelper: number): number[] => {
+      const { sys, obj } = load('globals', { maxHelper });
+      obj.load();
+      const insns = decodeInsns(sys.progByName('add')!.insns);
+      return insns.filter((insn) => insn.code === 0x85 && insn.src === 0).map((insn) => insn.imm);
+    };
+    expect(helpers(115)).toEqual([113]);
+    expect(helpers(111)).toEqual([4]);
+  });
+
+  it('poisons calls of kernel functions that are not there', () => {
+    const { sys, obj } = load('bss', { files: { '/sys/kernel/btf/vmlinux': kernelBtf() }, unknownHelpers: true });
+    obj.load();
+    const calls = decodeInsns(sys.progByName('use')!.insns).filter((insn) => insn.code === 0x85);
+    expect(calls.map((insn) => [insn.src, insn.imm])).toEqual([[0, 2002000000]]);
+    const { obj: reached } = load('bss', { files: { '/sys/kernel/btf/vmlinux': kernelBtf() } });
+    expect(() => reached.load()).toThrow("kfunc 'bpf_no_such_kfunc' is referenced but wasn't resolved");
+  });
+
+  it('loads or refuses whatever it is given, and never fails otherwise', () => {
+    const objects = ['maps', 'globals', 'subprogs', 'core', 'struct_ops', 'kernel', 'externs'].map((n) => fixture(n));
+    const files = {
+      '/sys/kernel/btf/vmlinux': kernelBtf(),
+      '/proc/kallsyms': 'ffffffff81000000 T start\n',
+      '/proc/config.gz': 'CONFIG_BPF_SYSCALL=y\nCONFIG_BPF=y\nCONFIG_CC_VERSION_TEXT="x"\n',
+    };
+    fc.assert(
+      fc.property(
+        fc.nat(objects.length - 1),
+        fc.array(fc.tuple(fc.nat(9000), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 8 }),
+        (which, edits) => {
+          const bytes = objects[which].slice();
+          for (const [at, value] of edits) bytes[at % bytes.length] = value;
+          const sys = new FakeSys({ files, unknownHelpers: true });
+          try {
+            const obj = openObject(bytes, { sys });
+            for (const map of obj.maps) if (map.valueSize > 1 << 20) return;
+            obj.load();
+            obj.close();
+          } catch (error) {
+            if (!(error instanceof BpfError)) throw error;
+          }
+          expect([...sys.openFds]).toEqual([]);
+        },
+      ),
+      { numRuns: 1500 },
+    );
   });
 
   it('refuses a program whose section says nothing', () => {
@@ -192,31 +273,6 @@ describe('load', () => {
 });
 
 describe('CO-RE', () => {
-  /** A kernel where task_struct looks different. */
-  function kernelBtf(): Uint8Array {
-    const b = createBtfBuilder();
-    const int = b.int('int', 4, { encoding: 1 });
-    const char = b.int('char', 1, { encoding: 1 });
-    const long = b.int('long', 8, { encoding: 1 });
-    const task = b.nextId + 2;
-    const ptr = b.ptr(task);
-    const comm = b.array(char, int, 32);
-    b.struct('task_struct', 64, [
-      { name: 'state', typeId: long, bitOffset: 0 },
-      { name: 'comm', typeId: comm, bitOffset: 64 },
-      { name: 'pid', typeId: int, bitOffset: 44 * 8 },
-      { name: 'group_leader', typeId: ptr, bitOffset: 48 * 8 },
-    ]);
-    b.add({
-      kind: 6,
-      name: 'bpf_map_type',
-      size: 4,
-      signed: false,
-      values: [{ name: 'BPF_MAP_TYPE_HASH', value: 17 }],
-    });
-    return b.bytes();
-  }
-
   it.each(CLANGS)('relocates to the kernel that is there (%s)', (clang) => {
     const { sys, obj, lines } = load('core', { unknownHelpers: true }, { btf: kernelBtf() }, clang);
     obj.load();
