@@ -168,6 +168,11 @@ class Generator {
     const kept = this.#func === 0 ? [] : [3, 4, 5];
     for (let reg = 0; reg < SCALARS; reg++) if (!kept.includes(reg)) this.#constant(reg);
     this.#statements(size, 0);
+    // What registers hold at the end shows: in the buffer, and in the result.
+    for (let reg = 0; reg < SCALARS; reg++) {
+      if (this.#func === 0) this.#put(stxMem(BPF_DW, BUFFER, reg, 8 * reg));
+      if (reg > 0) this.#put(alu64Imm(BPF_MUL, 0, 31), alu64Reg(BPF_ADD, 0, reg));
+    }
     this.#put(exit());
   }
 
@@ -406,6 +411,7 @@ class Generator {
   }
 
   #leave(): void {
+    if (this.#random(4) > 0) return;
     const stay = this.#label();
     this.#put(this.#jump(stay), exit(), stay);
   }
