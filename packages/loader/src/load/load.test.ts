@@ -293,6 +293,7 @@ describe('CO-RE', () => {
       obj.load();
     } catch (error) {
       log = (error as VerifierError).log;
+      expect((error as Error).message).toContain(': failed to resolve CO-RE relocation <byte_off>');
     }
     expect(log).toContain('<invalid CO-RE relocation>');
     expect(log).toMatch(

@@ -113,7 +113,8 @@ export function loadProgram(state: LoadState, prog: BpfProgram, linked: LinkedPr
   print('warn', text);
   if (log === '' && diagnostic === undefined) throw new LoaderError(text, { errno: -fd, prog: name });
   print('warn', `prog '${name}': -- BEGIN PROG LOAD LOG --\n${log}-- END PROG LOAD LOG --`);
-  const why = diagnostic?.message ?? verdictLine(log);
+  // The kernel blames a helper that does not exist; the rewritten log says what it stands for.
+  const why = log === rawLog ? (diagnostic?.message ?? verdictLine(log)) : verdictLine(log);
   throw new VerifierError(why === undefined ? text : `${text}: ${why}`, {
     errno: -fd,
     log,
