@@ -4,16 +4,58 @@ import pc from 'picocolors';
 import { BAD_INPUT, OK } from './exit-status.ts';
 import { ClosedPipe, note, print } from './output/streams.ts';
 import { explain } from './failure.ts';
+import { addAssemblyCommands } from './commands/assembly.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addVerifyCommand } from './commands/verify.ts';
+import { createSession, type Session } from './session.ts';
+import { runBatch } from './commands/batch.ts';
+import { runBpftool } from './commands/bpftool.ts';
 import { version } from './version.ts';
 
 /** An exit status of no documented kind: a defect of tsbpf itself. */
 const DEFECT = 70;
 
+/** Verbs with bpftool's grammar, which commander does not parse. */
+const BPFTOOL_OBJECTS = ['prog', 'map', 'btf'];
+
 /** Runs the command with these arguments and returns its exit status. */
 export async function runCommand(args: readonly string[]): Promise<number> {
-  let status = OK;
+  const session = createSession();
+  try {
+    return await runWords(args, session);
+  } finally {
+    session.close();
+  }
+}
+
+async function runWords(args: readonly string[], session: Session): Promise<number> {
+  try {
+    const flags = args.filter((arg, i) => /^(-[jp]+|--json|--pretty)$/.test(arg) && args.slice(0, i).every(isFlag));
+    const words = args.slice(flags.length);
+    if (BPFTOOL_OBJECTS.includes(words[0] ?? '')) {
+      const pretty = flags.some((flag) => flag === '--pretty' || /^-j*p/.test(flag));
+      return runBpftool(words, session, { json: pretty || flags.length > 0, pretty });
+    }
+    if (args.length === 0) {
+      note(
+        build(session, () => undefined)
+          .helpInformation()
+          .trimEnd(),
+      );
+      return BAD_INPUT;
+    }
+    let status = OK;
+    const program = build(session, (code) => (status = code));
+    await program.parseAsync([...args], { from: 'user' });
+    return status;
+  } catch (error) {
+    return report(error);
+  }
+}
+
+const isFlag = (arg: string): boolean => arg.startsWith('-');
+
+function build(session: Session, done: (status: number) => void): Command {
   const program = new Command('tsbpf')
     .description('Linux eBPF without a kernel: verify and run BPF objects')
     .version(version, '-V, --version')
@@ -23,22 +65,26 @@ export async function runCommand(args: readonly string[]): Promise<number> {
       writeOut: (text) => print(text.replace(/\n$/, '')),
       writeErr: (text) => note(text.replace(/\n$/, '')),
     })
-    .showHelpAfterError('(tsbpf --help, or tsbpf COMMAND --help, says what there is)');
-  const done = (code: number): void => {
-    status = code;
-  };
-  addRunCommand(program, done);
+    .showHelpAfterError('(tsbpf --help, or tsbpf COMMAND --help, says what there is)')
+    .addHelpText(
+      'after',
+      [
+        '',
+        "With bpftool's grammar, output and exit status (-j and -p go before the verb):",
+        '  prog dump xlated OBJ [PROG] [opcodes] [linum]',
+        '  map dump OBJ [MAP]',
+        '  btf dump file FILE [format raw|c]',
+      ].join('\n'),
+    );
+  addRunCommand(program, session, done);
   addVerifyCommand(program, done);
-  try {
-    if (args.length === 0) {
-      note(program.helpInformation().trimEnd());
-      return BAD_INPUT;
-    }
-    await program.parseAsync([...args], { from: 'user' });
-    return status;
-  } catch (error) {
-    return report(error);
-  }
+  addAssemblyCommands(program, done);
+  program
+    .command('batch')
+    .description('run the verbs of a file, a line each, on one kernel')
+    .argument('<FILE>', 'lines such as `run fw.o --pcap a.pcap` and `map dump fw.o counters`')
+    .action(async (path: string) => done(await runBatch(path, (words) => runWords(words, session))));
+  return program;
 }
 
 function report(error: unknown): number {

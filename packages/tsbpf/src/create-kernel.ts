@@ -5,6 +5,7 @@ import { createInterpreter } from '@tsbpf/interpreter';
 import { createKernel as createKernelOf, type EnvOptions, type Kernel } from '@tsbpf/kernel';
 import type { ExecObserver, HelperFn, KernelVersion, Registries } from '@tsbpf/core';
 import { netOf, type Net } from '@tsbpf/net';
+import { tracingOf, type Tracing } from '@tsbpf/tracing';
 import { verify } from '@tsbpf/verifier';
 import { vmlinuxBtf } from '@tsbpf/vmlinux';
 import { defaultRegistries } from './registries.ts';
@@ -36,6 +37,8 @@ export interface SimulatedKernel extends Kernel {
   readonly net: Net;
   /** The cgroup hierarchy and the tasks in it. */
   readonly cgroups: Cgroups;
+  /** Probes, tracepoints and perf events, and a script's means to fire them. */
+  readonly tracing: Tracing;
   /** Watches all runs until the returned function is called. */
   observe(observer: ExecObserver): () => void;
   /**
@@ -76,6 +79,7 @@ export function createKernel(options: CreateKernelOptions = {}): SimulatedKernel
     ...kernel,
     net,
     cgroups,
+    tracing: tracingOf(kernel.state),
     observe: (observer) => kernel.state.observe(observer),
     overrideHelper: (variant, make) => kernel.state.overrideHelper(variant, make),
   };

@@ -16,5 +16,17 @@ export {
   type TestRunOptions,
   type TestRunResult,
 } from '@tsbpf/loader';
+export {
+  assembleSource,
+  decodeInsns,
+  encodeInsns,
+  formatAsm,
+  formatXlated,
+  formatXlatedJson,
+  helperName,
+  type Insn,
+} from '@tsbpf/insn';
+export { Btf, dumpBtfC, dumpBtfRaw, dumpBtfRawJson, formatJson, formatValue, parseBtf, typeDeclC } from '@tsbpf/btf';
+export { parseElf } from '@tsbpf/loader';
 export type { Net, NetDevice, ReceiveResult } from '@tsbpf/net';
 export type { ExecObserver, HelperFn, HelperCall, KernelVersion, Registries, Run, RunView } from '@tsbpf/core';

@@ -5,7 +5,7 @@ import { helperRows } from '@tsbpf/helpers';
 import { mapTypes } from '@tsbpf/maps';
 import { netRegistries } from '@tsbpf/net';
 import { structOpsProgTypes } from '@tsbpf/struct-ops/rows';
-import { tracingProgTypes } from '@tsbpf/tracing/rows';
+import { tracingRegistries } from '@tsbpf/tracing';
 
 /** By number, as `include/linux/bpf_types.h` all but lists them. */
 function inOrder(rows: readonly ProgTypeDef[]): ProgTypeDef[] {
@@ -20,7 +20,7 @@ export function defaultRegistries(): Registries {
   const all = mergeRegistries(
     { mapTypes, helpers: helperRows },
     netRegistries(),
-    { progTypes: tracingProgTypes },
+    tracingRegistries(),
     cgroupRegistries(),
     { progTypes: structOpsProgTypes },
   );

@@ -7,10 +7,9 @@ import { explainRejection } from '../output/rejection.ts';
 import { note, print } from '../output/streams.ts';
 import { readBytes } from '../input/read-file.ts';
 import { jsonReport, textReport, type RunReport } from '../output/run-report.ts';
-import { chooseProgram, makeKernel, openFile, type KernelOptions } from './open.ts';
+import { chooseProgram, type KernelOptions } from './open.ts';
+import type { Session } from '../session.ts';
 import { runCapture } from './run-capture.ts';
-
-const STATS_LEVEL = 4;
 
 export interface RunOptions extends KernelOptions {
   readonly prog?: string;
@@ -39,16 +38,16 @@ function runOnce(prog: BpfProgram, options: RunOptions): RunReport['single'] {
   return { retval: result.retval, data: result.data, ctx: result.ctx, repeat: parseRepeat(options.repeat) };
 }
 
-function run(path: string, options: RunOptions): number {
+function run(path: string, options: RunOptions, session: Session): number {
   if (options.pcap !== undefined && options.dataIn !== undefined) badInput('give either --pcap or --data-in');
   if (options.out !== undefined && options.pcap === undefined)
     badInput('--out writes the packets of --pcap as they came out');
-  const kernel = makeKernel(options);
-  using obj = openFile(path, { kernel, logLevel: STATS_LEVEL, onWarning: () => undefined });
+  const kernel = session.kernel(options);
+  const obj = session.opened(path, options);
   const prog = chooseProgram(obj, path, options.prog);
-  for (const other of obj.progs) other.autoload = other === prog;
+  if (!obj.loaded) for (const other of obj.progs) other.autoload = other === prog;
   try {
-    obj.load();
+    session.loaded(path, options);
   } catch (error) {
     if (!(error instanceof VerifierError)) throw error;
     note(`${path}: ${prog.name} was rejected (${error.code})`);
@@ -82,7 +81,7 @@ function run(path: string, options: RunOptions): number {
   return OK;
 }
 
-export function addRunCommand(program: Command, done: (status: number) => void): void {
+export function addRunCommand(program: Command, session: Session, done: (status: number) => void): void {
   program
     .command('run')
     .description('load a program, run it over packets, and show verdicts and maps')
@@ -97,5 +96,5 @@ export function addRunCommand(program: Command, done: (status: number) => void):
     .option('--btf <FILE>', 'BTF to lay kernel structures out by')
     .option('--checked', 'check every memory access against live memory')
     .option('--json', 'one object')
-    .action((path: string, options: RunOptions) => done(run(path, options)));
+    .action((path: string, options: RunOptions) => done(run(path, options, session)));
 }

@@ -26,8 +26,10 @@ export function showableInsns(verified: VerifiedProg): Insn[] {
     const aux = verified.aux[i];
     if (insn.code === TAIL_CALL) {
       out[i] = { code: CALL, dst: 0, src: 0, off: 0, imm: 12 };
-    } else if (insn.code === CALL && insn.src !== BPF_PSEUDO_CALL) {
-      out[i] = { ...insn };
+    } else if (insn.code === CALL && insn.src === BPF_PSEUDO_CALL) {
+      // A compiled program keeps the distance in `off` and the callee's number in `imm`. @see jit_subprogs
+      const callee = verified.subprogs.findIndex((subprog) => subprog.start === i + insn.imm + 1);
+      out[i] = { ...insn, off: (insn.imm << 16) >> 16, imm: callee };
     } else if ((insn.code & 0x07) === BPF_LDX && (insn.code & 0xe0) === PROBE_MEM) {
       out[i] = { ...insn, code: (insn.code & 0x1f) | BPF_MEM };
     } else if (isLdImm64(insn)) {

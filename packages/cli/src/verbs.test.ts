@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// The verbs over the example, as a user types them.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const FIREWALL = fileURLToPath(new URL('../../../examples/xdp-firewall/firewall.bpf.o', import.meta.url));
+const TRAFFIC = fileURLToPath(new URL('../../../examples/xdp-firewall/traffic.pcap', import.meta.url));
+const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
+
+let dir = '';
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'tsbpf-verbs-'));
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+function tsbpf(...args: string[]): string {
+  const run = spawnSync(process.execPath, ['--import', 'tsx', '--conditions=@tsbpf/source', MAIN, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+  expect({ status: run.status, stderr: run.stderr }, args.join(' ')).toMatchObject({ status: 0 });
+  return run.stdout;
+}
+
+describe('tsbpf', () => {
+  it('run shows verdicts, maps and figures', () => {
+    const out = tsbpf('run', FIREWALL, '--pcap', TRAFFIC, '--out', join(dir, 'out.pcapng'));
+    expect(out).toMatch(/^verified: [\d,]+ instructions processed, \d+ states \(peak \d+\), stack 36\+2 bytes$/m);
+    expect(out).toMatch(/^ran over 209 packets/m);
+    expect(out).toMatch(/^ {2}XDP_PASS +160 +76\.6%$/m);
+    expect(out).toMatch(/^map counters \(array, 7 of 7 entries\)$/m);
+    expect(out).toMatch(/^ {2}total_bytes = 16184$/m);
+    expect(readFileSync(join(dir, 'out.pcapng')).readUInt32LE(0)).toBe(0x0a0d0d0a);
+  });
+
+  it('run --json is one object', () => {
+    const report = JSON.parse(tsbpf('run', FIREWALL, '--pcap', TRAFFIC, '--json')) as {
+      packets: number;
+      verdicts: Record<string, number>;
+      maps: { name: string; entries: { key: unknown; value: unknown }[] }[];
+    };
+    expect(report.verdicts).toEqual({ XDP_PASS: 160, XDP_DROP: 49 });
+    expect(report.maps.find((map) => map.name === 'sources')?.entries).toHaveLength(4);
+  });
+
+  it('run --data-in runs once', () => {
+    writeFileSync(join(dir, 'packet'), new Uint8Array(64));
+    expect(tsbpf('run', FIREWALL, '--data-in', join(dir, 'packet'))).toMatch(/^returned 2 \(0x2\)$/m);
+  });
+
+  it('verify has a row for each program, also as CSV and JSON', () => {
+    expect(tsbpf('verify', FIREWALL)).toMatch(/firewall +success +\d+ +1868 +146 +124$/m);
+    expect(tsbpf('verify', '--csv', FIREWALL).split('\n')[0]).toBe(
+      'file_name,prog_name,verdict,duration,total_insns,total_states,peak_states,errno,message',
+    );
+    expect(JSON.parse(tsbpf('verify', '--json', FIREWALL))).toMatchObject([{ verdict: 'success', total_insns: 1868 }]);
+  });
+
+  it('a batch has one kernel for all its verbs', () => {
+    writeFileSync(join(dir, 'batch'), `run "${FIREWALL}" --pcap ${TRAFFIC}\n# then\nmap dump ${FIREWALL} counters\n`);
+    expect(tsbpf('batch', join(dir, 'batch'))).toMatch(/"key": 5,\n +"value": 30\n/);
+  });
+
+  it('prog dump xlated shows what runs, with source lines', () => {
+    const text = tsbpf('prog', 'dump', 'xlated', FIREWALL, 'linum');
+    expect(text).toMatch(
+      /^int firewall\(struct xdp_md \* ctx\):\n; .* \[file:\.\/firewall\.bpf\.c line_num:\d+ line_col:\d+\]\n +0: \(79\) r7/,
+    );
+    expect(text).toMatch(/call pc\+\d+#bpf_prog_[0-9a-f]{16}_port_blocked$/m);
+  });
+
+  it('asm gives back what disasm took apart', () => {
+    writeFileSync(join(dir, 'source.s'), tsbpf('disasm', FIREWALL));
+    tsbpf('asm', join(dir, 'source.s'), '-o', join(dir, 'insns'));
+    const raw = tsbpf('disasm', join(dir, 'insns'));
+    const source = readFileSync(join(dir, 'source.s'), 'utf8');
+    expect(raw).toBe(source.replace(/^;.*\n/gm, ''));
+  });
+});
