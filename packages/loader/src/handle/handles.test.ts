@@ -54,6 +54,9 @@ describe('maps', () => {
     obj.maps['jumps'].set(0, obj.progs['jump']);
     const value = sys.mapByName('jumps')?.elements.get('00000000');
     expect(new DataView(value!.buffer).getUint32(0, true)).toBe(obj.progs['jump'].fd);
+    obj.maps['dynamic'].set(5, obj.maps['inner_a']);
+    const inner = sys.mapByName('dynamic')?.elements.get('05000000');
+    expect(new DataView(inner!.buffer).getUint32(0, true)).toBe(obj.maps['inner_a'].fd);
     const outer = sys.mapByName('outer')!;
     expect([...outer.elements.keys()]).toEqual(['00000000', '02000000']);
   });

@@ -2,10 +2,19 @@
 // Keys and values of a map between JS and bytes: by its BTF types where it has them, else as plain integers or bytes.
 import { decodeValue, encodeValue, type Btf, type BtfValue } from '@tsbpf/btf';
 import {
+  BPF_MAP_TYPE_ARRAY_OF_MAPS,
+  BPF_MAP_TYPE_CGROUP_ARRAY,
+  BPF_MAP_TYPE_HASH_OF_MAPS,
   BPF_MAP_TYPE_LRU_PERCPU_HASH,
   BPF_MAP_TYPE_PERCPU_ARRAY,
   BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE,
   BPF_MAP_TYPE_PERCPU_HASH,
+  BPF_MAP_TYPE_PERF_EVENT_ARRAY,
+  BPF_MAP_TYPE_PROG_ARRAY,
+  BPF_MAP_TYPE_REUSEPORT_SOCKARRAY,
+  BPF_MAP_TYPE_SOCKHASH,
+  BPF_MAP_TYPE_SOCKMAP,
+  BPF_MAP_TYPE_XSKMAP,
   EINVAL,
   ERANGE,
   UsageError,
@@ -21,6 +30,19 @@ const PER_CPU: ReadonlySet<number> = new Set([
   BPF_MAP_TYPE_PERCPU_ARRAY,
   BPF_MAP_TYPE_LRU_PERCPU_HASH,
   BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE,
+]);
+
+/** Maps whose values are fds when they are put in. */
+const TAKES_FDS: ReadonlySet<number> = new Set([
+  BPF_MAP_TYPE_PROG_ARRAY,
+  BPF_MAP_TYPE_PERF_EVENT_ARRAY,
+  BPF_MAP_TYPE_CGROUP_ARRAY,
+  BPF_MAP_TYPE_ARRAY_OF_MAPS,
+  BPF_MAP_TYPE_HASH_OF_MAPS,
+  BPF_MAP_TYPE_SOCKMAP,
+  BPF_MAP_TYPE_SOCKHASH,
+  BPF_MAP_TYPE_XSKMAP,
+  BPF_MAP_TYPE_REUSEPORT_SOCKARRAY,
 ]);
 
 export const isPerCpu = (mapType: number): boolean => PER_CPU.has(mapType);
@@ -74,7 +96,8 @@ export class MapCodec {
   /** A per-CPU map takes an array with a value for each CPU, or one for all of them. */
   encodeValue(value: BtfValue | HasFd): Uint8Array {
     const { name, type, valueSize, btfValueTypeId } = this.#layout;
-    if (isFd(value) && btfValueTypeId === 0 && valueSize === 4) return this.#integer('value', value.fd, 4);
+    if (isFd(value) && (btfValueTypeId === 0 || TAKES_FDS.has(type)))
+      return this.#integer('value', value.fd, valueSize);
     const plain = value as BtfValue;
     if (!isPerCpu(type)) return this.#encode('value', plain, valueSize, btfValueTypeId);
     const bytes = new Uint8Array(this.valueBytes);
