@@ -68,6 +68,21 @@ describe('a diagnostic', () => {
     });
   });
 
+  it('tells where a reference was acquired that was never given back', () => {
+    const zero = [-8, -16, -24, -32, -40, -48].map((off) => `*(u64 *)(r10 ${off}) = r2`).join('\n');
+    const d = diagnose(
+      `r2 = 0\n${zero}\nr2 = r10\nr2 += -48\nr3 = 36\nr4 = 0\nr5 = 0\ncall bpf_sk_lookup_tcp\nr6 = r0\nr0 = 0\nexit`,
+      { type: 'SCHED_CLS' },
+    );
+    expect({ subject: d.subject, history: d.history.map(({ insn, note }) => [insn, note]) }).toEqual({
+      subject: 'r6',
+      history: [
+        ['(85) call bpf_sk_lookup_tcp#84', 'result of this call'],
+        ['(bf) r6 = r0', 'copied from r0'],
+      ],
+    });
+  });
+
   it('tells what a call took', () => {
     const d = diagnose('r1 = 5\ncall bpf_get_prandom_u32\nr0 = r1\nexit');
     expect(d.history.map(({ insnIdx, note }) => [insnIdx, note])).toEqual([

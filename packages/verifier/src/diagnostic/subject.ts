@@ -35,6 +35,7 @@ export function valueText(v: Verification, value: Reg | number | undefined): str
 }
 
 const NAMED_REG = /\bR(\d+)\b/;
+const REFERENCE = /\breference id=(\d+)/;
 const STACK_READ = /from stack off (-?\d+)\+(\d+)/;
 
 /** The register or slot that the last messages name, or the operand of the instruction that they must mean. */
@@ -45,6 +46,11 @@ export function findSubject(messages: readonly string[], insn: Insn, frame: Fram
     if (stack !== null) {
       const index = (-(Number(stack[1]) + Number(stack[2])) - 1) >> 3;
       return { frameno: stackFrame(insn, frame), kind: 'slot', index };
+    }
+    const reference = REFERENCE.exec(message);
+    if (reference !== null) {
+      const holder = frame.regs.findIndex(({ refObjId }) => refObjId === Number(reference[1]));
+      return holder < 0 ? undefined : reg(holder);
     }
     const named = NAMED_REG.exec(message);
     if (named !== null && Number(named[1]) <= REG_FP) return reg(Number(named[1]));
