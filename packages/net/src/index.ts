@@ -27,3 +27,5 @@ export type { TcAttachOptions, TcDirection, TcFilter, TcFilters } from './tc/fil
 export type { TcVerdict } from './tc/classify.ts';
 export { ethTypeTrans, skbOfFrame } from './skb/ethernet.ts';
 export { PacketSocket, type TappedFrame } from './sock/packet-socket.ts';
+export type { InetSocketOptions, SockEnd } from './sock/inet-sock.ts';
+export type { SockTable, SockTuple } from './sock/sock-table.ts';

@@ -5,6 +5,9 @@ import { NetDevice, type DeviceOptions, type SavedDevice } from './dev/device.ts
 import { createNamespace, type NetNamespace } from './dev/namespace.ts';
 import { receiveSkb } from './dev/receive-skb.ts';
 import type { Skb } from './skb/skb.ts';
+import { addInetSocket, removeInetSocket, type InetSocketOptions } from './sock/inet-sock.ts';
+import { SockTable } from './sock/sock-table.ts';
+import type { Sock } from './sock/sock.ts';
 import { NET_TRACEPOINTS } from './tracepoints.ts';
 import { defineFentryTargets } from './test-run/fentry-targets.ts';
 import { createRedirectInfo, type RedirectInfo } from './xdp/redirect-info.ts';
@@ -17,6 +20,7 @@ interface SavedNet {
   readonly redirects: readonly RedirectInfo[];
   readonly warned: readonly string[];
   readonly lastCookie: bigint;
+  readonly sockets: readonly Sock[];
 }
 
 /** Networking of one simulated kernel: namespaces, devices, and what the CPUs remember between helper and verdict. */
@@ -25,6 +29,8 @@ export class Net implements Checkpointable {
   readonly kernel: KernelServices;
   /** The namespace of the simulated process. */
   readonly initNs: NetNamespace;
+  /** Sockets that packets find. */
+  readonly sockets: SockTable;
   /** One for each CPU. @see include/linux/filter.h, bpf_redirect_info */
   readonly redirects: RedirectInfo[];
   #devices: NetDevice[] = [];
@@ -41,6 +47,7 @@ export class Net implements Checkpointable {
     defineFentryTargets(kernel.text);
     this.redirects = Array.from({ length: kernel.env.cpus }, createRedirectInfo);
     this.initNs = createNamespace(kernel);
+    this.sockets = new SockTable(kernel);
     this.createDevice({ name: 'lo', loopback: true, mtu: 65536 });
     kernel.checkpointables.push(this);
   }
@@ -75,6 +82,19 @@ export class Net implements Checkpointable {
     const netns = createNamespace(this.kernel);
     this.createDevice({ name: 'lo', loopback: true, mtu: 65536, netns });
     return netns;
+  }
+
+  /**
+   * Puts a TCP or UDP socket into the kernel, where socket lookups find it; it carries no data.
+   * @errno ENOMEM UsageError: memory is exhausted
+   */
+  addSocket(options: InetSocketOptions): Sock {
+    return addInetSocket(this, options);
+  }
+
+  /** Takes a socket out again. */
+  removeSocket(sock: Sock): void {
+    removeInetSocket(this, sock);
   }
 
   /** Removes a device: programs are detached, maps forget it. */
@@ -155,16 +175,18 @@ export class Net implements Checkpointable {
       redirects: this.redirects.map((info) => ({ ...info })),
       warned: [...this.#warned],
       lastCookie: this.#lastCookie,
+      sockets: this.sockets.socks,
     };
   }
 
   restore(saved: unknown): void {
-    const { devices, redirects, warned, lastCookie } = saved as SavedNet;
+    const { devices, redirects, warned, lastCookie, sockets } = saved as SavedNet;
     this.#devices = devices.map(({ device }) => device);
     for (const { device, state } of devices) device.restore(state);
     redirects.forEach((info, cpu) => (this.redirects[cpu] = { ...info }));
     this.#warned = new Set(warned);
     this.#lastCookie = lastCookie;
+    this.sockets.socks = sockets;
   }
 
   #freeIfindex(netns: NetNamespace): number {

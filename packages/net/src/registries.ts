@@ -13,6 +13,7 @@ import {
 import { EMPTY_REGISTRIES, type HelperRow, type MapTypeDef, type ProgOps, type Registries } from '@tsbpf/core';
 import { netProgTypes, netPtrClasses } from './rows.ts';
 import { netVerbs } from './verbs.ts';
+import { skLookupHelpers } from './helpers/sk-lookup.ts';
 import { skbBytesHelpers } from './helpers/skb-bytes.ts';
 import { skbCsumHelpers } from './helpers/skb-csum.ts';
 import { skbEcnHelpers } from './helpers/skb-ecn.ts';
@@ -56,6 +57,7 @@ export const netHelpers: readonly HelperRow[] = [
   ...skbResizeHelpers,
   ...skbRoomHelpers,
   ...skbVlanHelpers,
+  ...skLookupHelpers,
   ...sockCastHelpers,
   ...xdpAdjustHelpers,
   ...xdpRedirectHelpers,
