@@ -25,6 +25,10 @@ async function simulated(): Promise<Sys | string> {
 /** What Linux changed after v5.6 in what the common scripts do. */
 const SINCE_5_6: readonly Allowance[] = [
   { rule: 'log-format-since-5.17', path: '^log_buf$', left: 'R0 !read_ok\n', right: 'R0 !read_ok\n' },
+  // SHA-256 instead of SHA-1, both over the same bytes.
+  { rule: 'prog-tag-sha256-since-6.18', path: '^info\\.tag$' },
+  // A test run of XDP takes a context, and says how long it is.
+  { rule: 'xdp-test-run-context-since-5.15', path: '^ctx_size_out$', left: '^0$' },
 ];
 
 describe.skipIf(!isRoot)('the common scripts', () => {
