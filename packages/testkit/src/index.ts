@@ -6,6 +6,7 @@ export { createTestSys } from './test-sys.ts';
 export { TestMap, answerText, u32s, type BatchAnswer } from './test-map.ts';
 export { randomSource, type RandomSource } from './random-source.ts';
 export { openSystemPair, type SystemPair } from './system-pair.ts';
+export { executorContract } from './executor/contract.ts';
 export { ExecKernel, asVerified, type ExecLoadInput, type ExecProg } from './exec-kernel.ts';
 export { RandomRunner, programOfSeed, type RandomOutcome } from './executor-pair.ts';
 export {

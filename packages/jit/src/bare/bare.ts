@@ -2,7 +2,7 @@
 // Bare bytecode, as ubpf runs it: no kernel, no verifier, R1 a memory and R2 its length.
 import { decodeInsns, type Insn } from '@tsbpf/insn';
 import { KernelMemory, offToAddr } from '@tsbpf/memory';
-import { EFAULT, EINVAL, ENOMEM, FaultError, MAX_BPF_STACK, UsageError } from '@tsbpf/uapi';
+import { EFAULT, ENOMEM, FaultError, MAX_BPF_STACK, UsageError } from '@tsbpf/uapi';
 import { compileModule } from '../run/compile.ts';
 import { faultOf } from '../run/fault.ts';
 import { requireWasm, supportsTailCalls } from '../run/features.ts';

@@ -15,9 +15,10 @@ export function makeSlot(text: KernelText, init: SlotInit): { slot: FuncSlot; sy
   const { prog, subprog, name, body } = init;
   let patched: FuncEntry | undefined;
   const tag = Array.from(prog.tag, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  let symbolName = `bpf_prog_${tag}_${name}`;
+  const plain = `bpf_prog_${tag}_${name}`;
   // kallsyms may list a name twice, a table by name may not.
-  if (text.byName(symbolName) !== undefined) symbolName += `.${prog.off.toString(16)}`;
+  let symbolName = plain;
+  for (let n = 1; text.byName(symbolName) !== undefined; n++) symbolName = `${plain}.${n}`;
   const symbol = text.define(symbolName, (regs) => (patched ?? body)(regs));
   const slot: FuncSlot = {
     prog,
