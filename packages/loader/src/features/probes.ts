@@ -3,12 +3,25 @@
 // takes. @see libbpf, kernel_supports
 import { createBtfBuilder } from '@tsbpf/btf';
 import * as K from '@tsbpf/btf';
-import { callHelper, encodeInsns, exit, ldMapValue, mov64Imm, mov64Reg, alu64Imm, stMem, type Insn } from '@tsbpf/insn';
+import {
+  callHelper,
+  callPseudo,
+  encodeInsns,
+  exit,
+  ldMapValue,
+  ldxMem,
+  mov64Imm,
+  mov64Reg,
+  alu64Imm,
+  stMem,
+  type Insn,
+} from '@tsbpf/insn';
 import {
   BPF_ADD,
   BPF_BTF_LOAD,
   BPF_CGROUP_INET_SOCK_CREATE,
   BPF_DW,
+  BPF_W,
   BPF_F_MMAPABLE,
   BPF_FUNC_probe_read_kernel,
   BPF_MAP_CREATE,
@@ -90,6 +103,27 @@ export function syscallPrefix(sys: Sys): string | undefined {
   return SYSCALL_PREFIXES[sys.uname().machine];
 }
 
+/** A global function that reads its argument as a context, which only a tag says it is. */
+function argCtxTag(sys: Sys): boolean {
+  const b = createBtfBuilder();
+  const int = b.int('int', 4, { encoding: K.BTF_INT_SIGNED });
+  const params = [{ name: 'ctx', typeId: b.ptr(0) }];
+  const main = b.func('main', b.funcProto(int, params), { linkage: K.BTF_FUNC_GLOBAL });
+  const reader = b.func('reader', b.funcProto(int, params), { linkage: K.BTF_FUNC_GLOBAL });
+  b.add({ kind: K.BTF_KIND_DECL_TAG, name: 'arg:ctx', typeId: reader, componentIdx: 0, kflag: false });
+  const btfFd = sys.bpf(BPF_BTF_LOAD, { btf: b.bytes() });
+  if (btfFd < 0) return false;
+  const insns = [callPseudo(1), exit(), ldxMem(BPF_W, 0, 1, 0), exit()];
+  const ok = loads(sys, insns, {
+    prog_type: BPF_PROG_TYPE_SOCKET_FILTER,
+    prog_btf_fd: btfFd,
+    func_info_rec_size: 8,
+    func_info: new Uint8Array(new Uint32Array([0, main, 2, reader]).buffer),
+  });
+  sys.close(btfFd);
+  return ok;
+}
+
 /** Features by name. */
 export const PROBES = {
   progName: (sys) => loads(sys, EXIT_0, { prog_type: BPF_PROG_TYPE_SOCKET_FILTER, prog_name: 'libbpf_nametest' }),
@@ -139,6 +173,7 @@ export const PROBES = {
     const kallsyms = prefix === undefined ? -1 : sys.readFile('/proc/kallsyms');
     return typeof kallsyms !== 'number' && new TextDecoder().decode(kallsyms).includes(` __${prefix}_sys_bpf\n`);
   },
+  argCtxTag,
   /** A program of the simplest kind at all. */
   trivialProg: (sys) =>
     loads(sys, EXIT_0, { prog_type: BPF_PROG_TYPE_SOCKET_FILTER }) ||

@@ -64,7 +64,7 @@ export class Linker {
           refuse(`prog '${main.name}': missing .BTF.ext ${what} info.`, { errno: ENOENT, prog: main.name });
         } else {
           print(
-            'debug',
+            'warn',
             `prog '${main.name}': missing .BTF.ext ${what} info for the main program, skipping all of .BTF.ext ${what} info.`,
           );
           return false;

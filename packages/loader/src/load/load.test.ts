@@ -221,6 +221,20 @@ describe('load', () => {
     expect(helpers(111)).toEqual([4]);
   });
 
+  it('names the context of a global function for kernels that know no tags', () => {
+    const { sys, obj } = load('argctx');
+    obj.load();
+    const btf = parseBtf(
+      (sys.calls.filter((c) => c.verb === `bpf ${BPF_BTF_LOAD}`).at(-1)?.args as { btf: Uint8Array }).btf,
+    );
+    const info = sys.progByName('measure')!.func_info!;
+    const [, mainId, , lengthId] = new Uint32Array(info.slice().buffer);
+    expect([btf.name(mainId), btf.name(lengthId)]).toEqual(['measure', 'length']);
+    const [ctx, add] = btf.funcProto(lengthId).params;
+    expect(btf.name(btf.sizeOrType(ctx.typeId))).toBe('__sk_buff');
+    expect([ctx.name, btf.name(add.typeId)]).toEqual(['ctx', 'int']);
+  });
+
   it('poisons calls of kernel functions that are not there', () => {
     const { sys, obj } = load('bss', { files: { '/sys/kernel/btf/vmlinux': kernelBtf() }, unknownHelpers: true });
     obj.load();

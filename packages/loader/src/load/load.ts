@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { BPF_MAP_TYPE_PROG_ARRAY, BPF_PROG_TYPE_STRUCT_OPS, EOPNOTSUPP } from '@tsbpf/uapi';
+import { ctxArgs, nameContexts } from '../btf/arg-ctx.ts';
 import { loadBtf } from '../btf/load.ts';
 import type { BpfMap } from '../handle/map.ts';
 import type { BpfProgram } from '../handle/program.ts';
@@ -94,8 +95,16 @@ export function loadObject(state: LoadState): { structOps: Map<BpfMap, KernelStr
   }
 
   if (spec.btf !== undefined) {
-    const { features, btfFd: _ } = state;
-    const fd = loadBtf({ sys, btf: spec.btf, features, mandatory: spec.btfMandatory, print });
+    const { features } = state;
+    const tagged = ctxArgs(spec.btf);
+    const infos = Array.from(linked, ([prog, { funcInfo, funcInfoRecSize }]) => ({
+      progType: prog.type,
+      funcInfo,
+      funcInfoRecSize,
+    }));
+    const named = tagged.size > 0 && !features.has('argCtxTag');
+    const btf = named ? nameContexts(spec.btf, tagged, infos) : spec.btf;
+    const fd = loadBtf({ sys, btf, features, mandatory: spec.btfMandatory, print });
     if (fd !== undefined) {
       state.btfFd = fd;
       state.ownFds.push(fd);
