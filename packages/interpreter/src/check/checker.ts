@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Checked mode: what the verifier promised of each instruction, looked at while it runs.
-import { EFAULT, FaultError, MAX_BPF_STACK } from '@tsbpf/uapi';
+import { BPF_PROG_TYPE_EXT, EFAULT, FaultError, MAX_BPF_STACK } from '@tsbpf/uapi';
 import { insnSize, type Insn } from '@tsbpf/insn';
 import type { Link } from '../code/link.ts';
 import { STACKS_BYTES, type RunState } from '../run/state.ts';
@@ -35,8 +35,9 @@ export class Checker {
     this.#run = run;
     const subprog = run.executable.image.subprogAt(run.next);
     this.#subprogs = [subprog];
-    // A function that is called from outside has all five arguments.
-    if (subprog > 0 || run.executable.loaded === undefined) this.#written |= SCRATCH;
+    // A function that is called from outside has all five arguments. So has an extension, which replaces one.
+    const isFunction = subprog > 0 || run.executable.loaded?.prog.type === BPF_PROG_TYPE_EXT;
+    if (isFunction || run.executable.loaded === undefined) this.#written |= SCRATCH;
     if (run.executable.loaded === undefined) this.#written |= CALLEE_SAVED | 1;
   }
 
