@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: MIT
 import { EEXIST, EINVAL, ENOENT, UsageError } from '@tsbpf/uapi';
 import type { BpfProg, KernelServices, SubsystemKey, TracepointArg } from '@tsbpf/core';
+import { Trampolines } from '@tsbpf/trampoline';
 import { BUILT_IN_EVENTS } from './event/built-in.ts';
 import { layOut, type EventValues, type FieldSpec, type TraceEvent } from './event/trace-event.ts';
 import { runOnEvent, runOnProbe, runOnSample, type ProbeHit, type ProbeResult, type Sample } from './fire.ts';
+import { FakeObject } from './function/fake-object.ts';
+import { KernelFunctions, type CallResult, type FunctionBody } from './function/kernel-functions.ts';
+import type { KernelValue } from './function/kernel-value.ts';
+import { RunLog, type ProgRun } from './function/run-log.ts';
 import type { PerfEvent } from './perf/perf-event.ts';
 import type { ProbeTarget } from './probe/probe-target.ts';
 import { argumentRegisters, type Registers } from './probe/registers.ts';
+import { emitTracepoint } from './raw-tracepoint/emit.ts';
 import { tracepointsOf } from './tracepoint-list.ts';
 
 /** Ids below are those of events without a record of their own. */
@@ -43,9 +49,19 @@ export class Tracing {
   /** References to perf events, in the order they were opened. */
   readonly #perf = new Map<PerfEvent, number>();
   readonly #overridable = new Set<string>();
+  /** Programs that run at functions and raw tracepoints are noted here. */
+  readonly runs = new RunLog();
+  /** What fentry, fexit and extension programs attach to. */
+  readonly trampolines: Trampolines;
+  readonly #functions: KernelFunctions;
 
   constructor(kernel: KernelServices) {
     this.kernel = kernel;
+    this.trampolines = new Trampolines(kernel, (run) => this.runs.note(run));
+    this.#functions = new KernelFunctions(kernel, this.runs, {
+      enter: (name, args) => this.fireKprobe(name, { args }).overridden,
+      leave: (name, ret) => void this.fireKretprobe(name, ret),
+    });
     for (const tracepoint of tracepointsOf(kernel.vmlinux.btf, kernel.types)) kernel.tracepoints.declare(tracepoint);
     for (const [name, fields] of Object.entries(BUILT_IN_EVENTS)) this.declareEvent(name, fields);
   }
@@ -114,7 +130,42 @@ export class Tracing {
     return kind === 'kprobe' && offset === 0n && !isReturn && this.#overridable.has(symbol);
   }
 
-  /** Fires a raw tracepoint. @errno ENOENT UsageError: there is none of that name */
+  /**
+   * A kernel structure with these members, laid out by the kernel's BTF, to be passed to functions and tracepoints:
+   * `{ comm: 'bash', cred: { uid: { val: 1000 } } }`. It stays until its `free()`.
+   * @errno ENOENT UsageError: no such structure or member; EINVAL, ERANGE UsageError: a value that does not fit
+   */
+  fakeObject(structName: string, values: { readonly [path: string]: KernelValue } = {}): FakeObject {
+    return new FakeObject(this.kernel, structName, values);
+  }
+
+  /**
+   * Gives a function of the kernel's BTF a body, so that it can be called.
+   * @errno ENOENT UsageError: the BTF has no such function
+   */
+  defineFunction(name: string, body: FunctionBody): void {
+    this.#functions.define(name, body);
+  }
+
+  /**
+   * Calls a function of the simulated kernel, and what is attached to it: kprobes, fentry, fexit, kretprobes. Arguments
+   * are typed by its BTF.
+   * @errno ENOENT UsageError: the BTF has no such function; EINVAL, ERANGE UsageError: arguments that do not fit it
+   * @errno ENOSYS NotSupportedError: it has no body
+   */
+  call(name: string, ...args: readonly KernelValue[]): CallResult {
+    return this.#functions.call(name, args);
+  }
+
+  /**
+   * Fires a raw tracepoint with arguments typed by its prototype in the kernel's BTF. Answers the programs that ran.
+   * @errno ENOENT UsageError: there is none of that name; EINVAL, ERANGE UsageError: arguments that do not fit it
+   */
+  emit(name: string, ...args: readonly KernelValue[]): readonly ProgRun[] {
+    return this.runs.during(() => emitTracepoint(this.kernel, name, args)).runs;
+  }
+
+  /** Fires a raw tracepoint with words as they are. @errno ENOENT UsageError: there is none of that name */
   fireTracepoint(name: string, args: readonly TracepointArg[]): void {
     if (this.kernel.tracepoints.find(name) === undefined) {
       throw new UsageError(`no tracepoint ${name}`, { errno: ENOENT });

@@ -7,14 +7,12 @@ import {
   BPF_PROG_TYPE_TRACING,
   BPF_RAW_TRACEPOINT_OPEN,
   BPF_TASK_FD_QUERY,
-  BPF_TRACE_FENTRY,
   BPF_TRACE_RAW_TP,
   EBADF,
   EEXIST,
   EFAULT,
   EINVAL,
   ENOENT,
-  NotSupportedError,
 } from '@tsbpf/uapi';
 import { createTestSys, installFakeProg, type FakeProgOptions } from '@tsbpf/testkit';
 import { describe, expect, test } from 'vitest';
@@ -118,13 +116,6 @@ describe('raw tracepoints', () => {
     expect(open(prog('t', tp).fd)).toBeGreaterThan(0);
     tracing.fireTracepoint('kfree_skb', [{ off: 0x30000 }, 7n]);
     expect(log).toEqual(['t: ffff888000030000 7 0']);
-  });
-
-  test('trampolines are not there, and nobody pretends', () => {
-    const { prog, open } = setUp();
-    const fentry = prog('f', { type: BPF_PROG_TYPE_TRACING, expectedAttachType: BPF_TRACE_FENTRY });
-    expect(() => open(fentry.fd)).toThrow(NotSupportedError);
-    expect(() => open(prog('x', { type: BPF_PROG_TYPE_EXT }).fd)).toThrow(NotSupportedError);
   });
 
   test('BPF_TASK_FD_QUERY names the tracepoint', () => {

@@ -11,11 +11,10 @@ import {
   EFAULT,
   EINVAL,
   ENOENT,
-  ENOSYS,
-  NotSupportedError,
 } from '@tsbpf/uapi';
 import type { BpfProg, KernelFile, KernelServices, RawTracepointRow } from '@tsbpf/core';
 import { tracingOf } from '../tracing.ts';
+import { attachToFunction } from '../trampoline/attach.ts';
 import { runOnArgs } from './run.ts';
 
 /** Bytes of a name that are looked at. */
@@ -23,7 +22,7 @@ const NAME_BYTES = 127;
 const WORD = 8;
 
 function attach(kernel: KernelServices, prog: BpfProg, name: string): number {
-  const { links } = tracingOf(kernel);
+  const { links, runs } = tracingOf(kernel);
   const tracepoint = kernel.tracepoints.find(name);
   if (tracepoint === undefined) return -ENOENT;
   const { maxCtxOffset, maxTpAccess } = prog.verified;
@@ -31,7 +30,9 @@ function attach(kernel: KernelServices, prog: BpfProg, name: string): number {
   if (links.some((link) => link.prog === prog && link.name === name)) return -EEXIST;
 
   const link = { prog, name };
-  const unlisten = kernel.tracepoints.listen(name, (args) => runOnArgs(kernel, prog, args));
+  const unlisten = kernel.tracepoints.listen(name, (args) => {
+    runs.note({ prog, kind: 'raw_tp', r0: runOnArgs(kernel, prog, args) });
+  });
   links.push(link);
   prog.get();
   const file: KernelFile & { taskFdQuery(): object } = {
@@ -57,7 +58,7 @@ function attach(kernel: KernelServices, prog: BpfProg, name: string): number {
 
 /**
  * Attaches to tracepoints: raw ones, writable ones, and those a TRACING program was loaded for. Programs run in the
- * order they were attached, until their fd is closed.
+ * order they were attached, until their fd is closed. Programs for functions go to those: see {@link attachToFunction}.
  * @errno EFAULT no name; ENOENT no such tracepoint; EEXIST the program is there already
  * @errno EINVAL a name for a TRACING program; the program reads arguments, or a buffer, that the tracepoint does not have
  */
@@ -76,9 +77,6 @@ export const rawTracepointRow: RawTracepointRow = {
     if (prog.type === BPF_PROG_TYPE_TRACING && prog.expectedAttachType === BPF_TRACE_RAW_TP) {
       return attach(kernel, prog, prog.attach?.name ?? '');
     }
-    throw new NotSupportedError('attaching fentry, fexit and extension programs is not simulated', {
-      errno: ENOSYS,
-      feature: 'trampolines',
-    });
+    return attachToFunction(kernel, tracingOf(kernel).trampolines, prog);
   },
 };
