@@ -26,6 +26,6 @@ export interface RawTracepointRow {
 export type HostVerbRow = {
   readonly [V in keyof HostSyscalls]?: (
     kernel: KernelServices,
-    ...args: Parameters<HostSyscalls[V]>
-  ) => ReturnType<HostSyscalls[V]> | undefined;
+    ...args: Parameters<NonNullable<HostSyscalls[V]>>
+  ) => ReturnType<NonNullable<HostSyscalls[V]>> | undefined;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, unlinkSync } from 'node:fs';
 import { machine, release, type, version } from 'node:os';
 import { BPF_OBJ_GET_INFO_BY_FD, EBADF, EIO, ENOSYS, NotSupportedError } from '@tsbpf/uapi';
 import type { BpfAttrs, BpfCmd, InfoByFdAttr, Sys } from '@tsbpf/uapi';
@@ -80,6 +80,7 @@ export function createHost(options: HostOptions = {}): Host {
       bpfRaw({ libc, fences, syscall, possibleCpus: possibleCpus() }, cmd, attr, sizeBytes, user),
     close,
     open: (path, flags) => errnoOf(() => openSync(path, flags)),
+    unlink: (path) => errnoOf(() => (unlinkSync(path), 0)),
     readFile(path) {
       let bytes: Uint8Array | undefined;
       const result = errnoOf(() => ((bytes = new Uint8Array(readFileSync(path))), 0));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The neighbours of bpf(2) in the simulated kernel: each asks the rows that subsystems supply.
 import {
+  BpfError,
   ENOENT,
   ENOSYS,
   EINVAL,
@@ -18,12 +19,12 @@ import type { KernelState } from './kernel-state.ts';
 function ask<V extends keyof HostSyscalls>(
   k: KernelState,
   verb: V,
-  args: Parameters<HostSyscalls[V]>,
-): ReturnType<HostSyscalls[V]> | undefined {
+  args: Parameters<NonNullable<HostSyscalls[V]>>,
+): ReturnType<NonNullable<HostSyscalls[V]>> | undefined {
   for (const row of k.registries.verbs) {
     const handler = row[verb] as HostVerbRow[V];
     const answer = (handler as ((k: KernelState, ...a: unknown[]) => unknown) | undefined)?.(k, ...args);
-    if (answer !== undefined) return answer as ReturnType<HostSyscalls[V]>;
+    if (answer !== undefined) return answer as ReturnType<NonNullable<HostSyscalls[V]>>;
   }
   return undefined;
 }
@@ -37,18 +38,50 @@ export function createHostVerbs(k: KernelState): HostSyscalls {
     munmap: (fd) => munmap(k, fd),
     poll: (fds, options) => ask(k, 'poll', [fds, options]) ?? -ENOSYS,
     ifNameToIndex: (name) => ask(k, 'ifNameToIndex', [name]) ?? -ENOSYS,
-    uname: () => ({ sysname: 'Linux', release: `${k.version}.0-tsbpf`, version: '#1 tsbpf', machine: 'x86_64' }),
+    uname: () => ({ sysname: 'Linux', release: release(k), version: '#1 tsbpf', machine: 'x86_64' }),
     possibleCpus: () => k.env.cpus,
     setLinkXdp: (ifindex, fd, flags) => ask(k, 'setLinkXdp', [ifindex, fd, flags]) ?? -ENOSYS,
     attachTc: (ifindex, fd, options) => ask(k, 'attachTc', [ifindex, fd, options]) ?? -ENOSYS,
     detachTc: (ifindex, options) => ask(k, 'detachTc', [ifindex, options]) ?? -ENOSYS,
     perfEventOpen: (attr: PerfEventOpenAttr) => ask(k, 'perfEventOpen', [attr]) ?? -ENOSYS,
     perfEventSetBpf: (perfFd, progFd) => ask(k, 'perfEventSetBpf', [perfFd, progFd]) ?? -ENOSYS,
+    unlink: (path) => ask(k, 'unlink', [path]) ?? unlink(k, path),
     setsockopt: (fd, level, name, value) => ask(k, 'setsockopt', [fd, level, name, value]) ?? -ENOSYS,
   };
 }
 
+/** Removes a pin. */
+function unlink(k: KernelState, path: string): number {
+  try {
+    k.bpffs.unlink(path);
+    return 0;
+  } catch (error) {
+    if (error instanceof BpfError) return -error.errno;
+    throw error;
+  }
+}
+
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+const release = (k: KernelState): string => `${k.version}.0-tsbpf`;
+
+/** The options of the simulated kernel that programs ask for through `.kconfig`. */
+function kernelConfig(k: KernelState): string {
+  const on = [
+    '64BIT',
+    'X86_64',
+    'SMP',
+    'BPF',
+    'BPF_SYSCALL',
+    'BPF_JIT',
+    'DEBUG_INFO_BTF',
+    'CGROUPS',
+    'CGROUP_BPF',
+    'NET',
+  ];
+  const more = ['INET', 'IPV6', 'XDP_SOCKETS', 'KPROBES', 'UPROBES', 'PERF_EVENTS', 'BPF_EVENTS', 'TRACEPOINTS'];
+  return [...[...on, ...more].map((name) => `CONFIG_${name}=y`), `CONFIG_HZ=${k.env.hz}`, ''].join('\n');
+}
 
 /** Files of the kernel itself. */
 function ownFile(k: KernelState, path: string): Uint8Array | number {
@@ -61,6 +94,8 @@ function ownFile(k: KernelState, path: string): Uint8Array | number {
       return encode(`${k.env.unprivilegedBpfDisabled}\n`);
     case '/sys/devices/system/cpu/possible':
       return encode(k.env.cpus === 1 ? '0\n' : `0-${k.env.cpus - 1}\n`);
+    case `/boot/config-${release(k)}`:
+      return encode(kernelConfig(k));
     default: {
       const fdinfo = /^\/proc\/(?:self|\d+)\/fdinfo\/(\d+)$/.exec(path);
       const file = fdinfo === null ? undefined : k.fds.file(Number(fdinfo[1]));
