@@ -7,7 +7,7 @@ import type { BtfType } from '../types.ts';
 /** Deepest recursion through types. Real kernels need fewer than 100. */
 const MAX_DEPTH = 1500;
 
-export const NOT_ORDERED = 0;
+const NOT_ORDERED = 0;
 export const ORDERING = 1;
 export const ORDERED = 2;
 

@@ -16,7 +16,6 @@ export const SHF_EXECINSTR = 4;
 
 export const SHN_UNDEF = 0;
 export const SHN_LORESERVE = 0xff00;
-export const SHN_COMMON = 0xfff2;
 export const SHN_XINDEX = 0xffff;
 
 export const STB_LOCAL = 0;
@@ -24,7 +23,6 @@ export const STB_GLOBAL = 1;
 export const STB_WEAK = 2;
 
 export const STT_NOTYPE = 0;
-export const STT_OBJECT = 1;
 export const STT_FUNC = 2;
 export const STT_SECTION = 3;
 
@@ -33,8 +31,5 @@ export const STV_HIDDEN = 2;
 
 /** Relocation of a 64-bit immediate load. */
 export const R_BPF_64_64 = 1;
-export const R_BPF_64_ABS64 = 2;
-export const R_BPF_64_ABS32 = 3;
-export const R_BPF_64_NODYLD32 = 4;
 /** Relocation of a call. */
 export const R_BPF_64_32 = 10;
