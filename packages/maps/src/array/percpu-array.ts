@@ -11,6 +11,7 @@ import {
   ENOENT,
 } from '@tsbpf/uapi';
 import { defineMapType, type Errno, type MapTypeDef } from '@tsbpf/core';
+import { emitPercpuArrayLookup } from '../emit/percpu.ts';
 import { copyBytes } from '../object/copy.ts';
 import { updateFlagsOk } from '../object/flags.ts';
 import {
@@ -78,5 +79,6 @@ export const percpuArrayMapType: MapTypeDef<ArrayMap> = defineMapType<ArrayMap>(
     getNextKey: arrayNextKey,
     checkBtf: arrayCheckBtf,
     free: freeArray,
+    emitWasm: emitPercpuArrayLookup,
   },
 });

@@ -3,6 +3,7 @@
 import { BPF_EXIST, BPF_F_NO_COMMON_LRU, BPF_MAP_TYPE_LRU_PERCPU_HASH, EINVAL, ENOMEM } from '@tsbpf/uapi';
 import { defineMapType, type Errno, type MapTypeDef } from '@tsbpf/core';
 import { presenceError } from '../object/flags.ts';
+import { emitPercpuHashLookup } from '../emit/percpu.ts';
 import { htabAllocCheck } from './alloc-check.ts';
 import { findElem, hashKey, linkElem, lookupElem } from './htab-elem.ts';
 import { allocHtab, type HtabMap } from './htab-map.ts';
@@ -69,5 +70,6 @@ export const lruPercpuHashMapType: MapTypeDef<HtabMap> = defineMapType<HtabMap>(
     lookupBatch: (map, batch) => htabLookupBatch(map, batch, readCpuValues),
     genericBatch: ['update', 'delete'],
     free: (map) => map.release(),
+    emitWasm: emitPercpuHashLookup,
   },
 });

@@ -2,6 +2,7 @@
 // BPF_MAP_TYPE_PERCPU_HASH. @see kernel/bpf/hashtab.c, htab_percpu_map_ops
 import { BPF_EXIST, BPF_MAP_TYPE_PERCPU_HASH, EINVAL, ENOMEM } from '@tsbpf/uapi';
 import { defineMapType, type Errno, type MapTypeDef } from '@tsbpf/core';
+import { emitPercpuHashLookup } from '../emit/percpu.ts';
 import { presenceError } from '../object/flags.ts';
 import { PERCPU_MAX_SIZE } from '../object/sizes.ts';
 import { htabAllocCheck } from './alloc-check.ts';
@@ -61,5 +62,6 @@ export const percpuHashMapType: MapTypeDef<HtabMap> = defineMapType<HtabMap>({
     lookupBatch: (map, batch) => htabLookupBatch(map, batch, readCpuValues),
     genericBatch: ['update', 'delete'],
     free: (map) => map.release(),
+    emitWasm: emitPercpuHashLookup,
   },
 });
