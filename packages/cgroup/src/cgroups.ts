@@ -5,6 +5,9 @@ import type { CgroupHooks, Checkpointable, KernelServices, SubsystemKey, Task } 
 import { effectiveAt } from './attach/effective.ts';
 import { CGROUP_ATTACH_TYPES } from './attach/attach-types.ts';
 import { releaseAll } from './attach/detach.ts';
+import { DEFAULT_DEVICES, type DeviceNode } from './device/device.ts';
+import type { SimSocket } from './socket/socket.ts';
+import { parseIp } from './socket/address.ts';
 import type { Decision } from './run/decision.ts';
 import { runEffective } from './run/run-effective.ts';
 import { NO_STORAGE, type StoragePair } from './storage/storage.ts';
@@ -32,6 +35,12 @@ export class Cgroups implements CgroupHooks, Checkpointable {
   readonly root: Cgroup;
   /** The files below /proc/sys. */
   readonly sysctls: Sysctls;
+  /** Open sockets of simulated tasks. */
+  readonly sockets = new Set<SimSocket>();
+  /** Addresses of this machine besides loopback's: 4 or 16 bytes each. */
+  localAddresses: readonly Uint8Array[] = [];
+  /** Nodes in /dev. */
+  devices: readonly DeviceNode[] = DEFAULT_DEVICES;
   /** Storages of the program that runs: what bpf_get_local_storage finds. */
   currentStorages: StoragePair = NO_STORAGE;
   readonly #byId = new Map<bigint, Cgroup>();
@@ -141,6 +150,11 @@ export class Cgroups implements CgroupHooks, Checkpointable {
   /** A new task, whose system calls run the programs of its cgroup. @errno EINVAL UsageError: its pid is taken */
   spawn(options: TaskOptions = {}): SimTask {
     return new SimTask(this, options);
+  }
+
+  /** Makes an address one of this machine's: `10.0.0.1`, `2001:db8::1`. */
+  addLocalAddress(ip: string): void {
+    this.localAddresses = [...this.localAddresses, parseIp(ip)];
   }
 
   // What other subsystems ask.

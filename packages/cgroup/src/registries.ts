@@ -7,6 +7,7 @@ import { localStorageHelpers } from './helpers/local-storage.ts';
 import { cgroupArrayMapType } from './maps/cgroup-array.ts';
 import { cgroupStorageMapType } from './maps/cgroup-storage.ts';
 import { percpuCgroupStorageMapType } from './maps/percpu-cgroup-storage.ts';
+import { sockCtxHelpers } from './helpers/sock-ctx.ts';
 import { sysctlHelpers } from './helpers/sysctl.ts';
 import { cgroupProgTypes } from './rows.ts';
 import { testRunCgroupSkb } from './run/test-run.ts';
@@ -16,7 +17,12 @@ import { cgroupVerbs } from './verbs.ts';
 const PROG_OPS: Readonly<Record<number, ProgOps>> = { [BPF_PROG_TYPE_CGROUP_SKB]: { testRun: testRunCgroupSkb } };
 
 /** Bodies of the helpers of cgroup programs. */
-const cgroupHelpers: readonly HelperRow[] = [...cgroupFactsHelpers, ...localStorageHelpers, ...sysctlHelpers];
+const cgroupHelpers: readonly HelperRow[] = [
+  ...cgroupFactsHelpers,
+  ...localStorageHelpers,
+  ...sockCtxHelpers,
+  ...sysctlHelpers,
+];
 
 /** Everything cgroups add to a kernel. */
 export function cgroupRegistries(): Registries {

@@ -1,13 +1,23 @@
 // SPDX-License-Identifier: MIT
-import { EACCES, CAP_NET_ADMIN, CAP_SYS_ADMIN, ENOENT } from '@tsbpf/uapi';
+import { CAP_NET_ADMIN, CAP_SYS_ADMIN, EACCES, ENOENT, ENXIO, EPERM } from '@tsbpf/uapi';
 import type { Task } from '@tsbpf/core';
 import type { Cgroups } from '../cgroups.ts';
+import {
+  DEVCG_ACC_MKNOD,
+  DEVCG_ACC_READ,
+  DEVCG_ACC_WRITE,
+  isWhiteout,
+  runDeviceHook,
+  type DeviceNumber,
+} from '../device/device.ts';
+import { openSocket, type SimSocket, type SocketOptions } from '../socket/socket.ts';
 import { SysctlFile } from '../sysctl/file.ts';
 import { MAY_READ, MAY_WRITE, sysctlPermission } from '../sysctl/sysctls.ts';
 import type { Cgroup } from '../tree/cgroup.ts';
 
 /** Capacity of one read(2) of a sysctl, as shells and libraries make it. */
 const READ_BYTES = 4096;
+const CAP_MKNOD = 27;
 
 export interface TaskOptions {
   /** The next free one unless given. */
@@ -109,5 +119,39 @@ export class SimTask {
       const bytes = typeof value === 'string' ? new TextEncoder().encode(value) : value;
       return typeof file === 'number' ? file : file.write(bytes);
     });
+  }
+
+  /**
+   * Opens a device by its node's path, or by its numbers (a node that everybody may use): 0 or -errno.
+   * @errno ENOENT no such node @errno EACCES its permissions @errno EPERM a program denies it @errno ENXIO no such device
+   */
+  openDevice(which: string | DeviceNumber, mode: 'r' | 'w' | 'rw'): number {
+    const { devices } = this.#cgroups;
+    const device = typeof which === 'string' ? devices.find(({ path }) => path === which) : which;
+    if (device === undefined) return -ENOENT;
+    const read = mode.includes('r');
+    const write = mode.includes('w');
+    const bits = 'mode' in device ? (device.mode as number) : 0o666;
+    const denied = (read && (bits & 4) === 0) || (write && (bits & 2) === 0);
+    if (denied && this.task.uid !== 0) return -EACCES;
+    const access = (read ? DEVCG_ACC_READ : 0) | (write ? DEVCG_ACC_WRITE : 0);
+    const err = this.run(() => runDeviceHook(this.#cgroups, device, access));
+    if (err < 0) return err;
+    const exists = devices.some(
+      ({ type, major, minor }) => type === device.type && major === device.major && minor === device.minor,
+    );
+    return exists ? 0 : -ENXIO;
+  }
+
+  /** mknod(2) of a device node: 0 or -errno. @errno EPERM without CAP_MKNOD, or a program denies it */
+  mknod(device: DeviceNumber): number {
+    if (isWhiteout(device)) return 0;
+    if (this.task.uid !== 0 && !this.task.caps.has(CAP_MKNOD)) return -EPERM;
+    return this.run(() => runDeviceHook(this.#cgroups, device, DEVCG_ACC_MKNOD));
+  }
+
+  /** socket(2). @errno EAFNOSUPPORT @errno ESOCKTNOSUPPORT @errno EPROTONOSUPPORT @errno EPERM a program denies it */
+  socket(options: SocketOptions): SimSocket | number {
+    return this.run(() => openSocket(this.#cgroups, this.task, options));
   }
 }
