@@ -17,6 +17,9 @@ export {
 } from './xdp/attach.ts';
 // What other subsystems build sockets and packets from.
 export { createSock, freeSock, isFullSock, TCP_CLOSE, TCP_LISTEN, type Sock } from './sock/sock.ts';
+export { installSocket, sockOfFd, type SocketFile } from './sock/socket-file.ts';
+export { cloneSkStorage } from './sk-storage/sock-life.ts';
+export { SkStorages, skStoragesOf } from './sk-storage/state.ts';
 export { readField, writeField, writePointerField } from './dev/fields.ts';
 export { readPointer, writePointer } from './dev/pointer.ts';
 export { skbLayout, type SkbLayout } from './skb/layout.ts';

@@ -23,12 +23,14 @@ import { skbRedirectHelpers } from './helpers/skb-redirect.ts';
 import { skbResizeHelpers } from './helpers/skb-resize.ts';
 import { skbRoomHelpers } from './helpers/skb-room.ts';
 import { skbVlanHelpers } from './helpers/skb-vlan.ts';
+import { skStorageHelpers } from './helpers/sk-storage.ts';
 import { sockCastHelpers } from './helpers/sock-cast.ts';
 import { xdpAdjustHelpers } from './helpers/xdp-adjust.ts';
 import { xdpRedirectHelpers } from './helpers/xdp-redirect.ts';
 import { cpuMapType } from './maps/cpumap.ts';
 import { devMapHashType } from './maps/devmap-hash.ts';
 import { devMapType } from './maps/devmap.ts';
+import { skStorageMapType } from './maps/sk-storage.ts';
 import { testRunFlowDissector } from './test-run/flow-dissector.ts';
 import { testRunSkb } from './test-run/skb.ts';
 import { testRunXdp } from './test-run/xdp.ts';
@@ -58,6 +60,7 @@ export const netHelpers: readonly HelperRow[] = [
   ...skbRoomHelpers,
   ...skbVlanHelpers,
   ...skLookupHelpers,
+  ...skStorageHelpers,
   ...sockCastHelpers,
   ...xdpAdjustHelpers,
   ...xdpRedirectHelpers,
@@ -65,7 +68,7 @@ export const netHelpers: readonly HelperRow[] = [
 
 /** Map types of networking, in the order of include/linux/bpf_types.h. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each row has its own map type
-export const netMapTypes: readonly MapTypeDef<any>[] = [devMapType, devMapHashType, cpuMapType];
+export const netMapTypes: readonly MapTypeDef<any>[] = [devMapType, devMapHashType, skStorageMapType, cpuMapType];
 
 /** Everything networking adds to a kernel. */
 export function netRegistries(): Registries {
