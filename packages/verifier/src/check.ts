@@ -36,6 +36,7 @@ import { findSubprogs } from './passes/subprogs.ts';
 import { Rejection } from './reject.ts';
 import { rulesFor } from './rules.ts';
 import type { Analysis } from './state/analysis.ts';
+import type { PathObserver } from './state/observer.ts';
 import type { Verification } from './verification.ts';
 
 /** Limits of what a load may ask of its log. */
@@ -60,10 +61,10 @@ function prepare(v: Verification): void {
 }
 
 /** Everything that is checked and rewritten, in Linux's order. */
-function runPasses(run: Run, record: boolean): void {
+function runPasses(run: Run, options: { record: boolean; observer?: PathObserver }): void {
   const { v } = run;
   prepare(v);
-  const analysis = createAnalysis(v, { record });
+  const analysis = createAnalysis(v, options);
   run.analysis = analysis;
   checkGlobalSubprogs(analysis);
   checkMain(analysis);
@@ -182,7 +183,7 @@ function diagnose(env: VerifierEnv, prog: ProgToVerify, def: ProgTypeDef): Verif
   // Messages only: the trace of a long program would be all there is to it.
   const log = new VerifierLog({ level: STATS_LEVEL, sizeBytes: Infinity });
   const run: Run = { v: newVerification(env, prog, def, log), analysis: undefined };
-  const errno = errnoOf(() => runPasses(run, true));
+  const errno = errnoOf(() => runPasses(run, { record: true }));
   if (errno === 0) return undefined;
   const path = run.analysis?.cur.path;
   if (run.analysis === undefined || path === undefined) return explain(run.v, undefined, -errno);
@@ -201,6 +202,25 @@ function diagnose(env: VerifierEnv, prog: ProgToVerify, def: ProgTypeDef): Verif
  * @errno ENOSYS NotSupportedError: rules of a version, or rows, that are not here
  */
 export function verify(env: VerifierEnv, prog: ProgToVerify, options: VerifyOptions = {}): VerifierResult {
+  return verifyWith(env, prog, options, undefined);
+}
+
+/** {@link verify}, shown to an observer instruction by instruction. Slow, and the paths seen stay in memory. */
+export function verifyObserved(
+  env: VerifierEnv,
+  prog: ProgToVerify,
+  options: VerifyOptions,
+  observer: PathObserver,
+): VerifierResult {
+  return verifyWith(env, prog, options, observer);
+}
+
+function verifyWith(
+  env: VerifierEnv,
+  prog: ProgToVerify,
+  options: VerifyOptions,
+  observer: PathObserver | undefined,
+): VerifierResult {
   const def = requireSupport(env, prog);
   const request = options.log;
   const log = new VerifierLog(request);
@@ -221,7 +241,7 @@ export function verify(env: VerifierEnv, prog: ProgToVerify, options: VerifyOpti
     if (level === 0 || (level & ~KNOWN_LOG_LEVELS) !== 0 || sizeBytes < MIN_LOG_SIZE) return result(-EINVAL);
   }
   const start = env.now();
-  let errno = errnoOf(() => runPasses({ v, analysis: undefined }, false));
+  let errno = errnoOf(() => runPasses({ v, analysis: undefined }, { record: false, observer }));
   logStats(v, env.now() - start);
   const diagnostic = errno !== 0 && options.diagnose === true ? diagnose(env, prog, def) : undefined;
   if (log.full) errno = -ENOSPC;

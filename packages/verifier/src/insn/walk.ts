@@ -32,6 +32,7 @@ import { isVisited } from '../prune/visited.ts';
 import { refuse } from '../refuse.ts';
 import { reject } from '../reject.ts';
 import type { Analysis } from '../state/analysis.ts';
+import { observe } from '../state/observer.ts';
 import { topFrame } from '../state/state.ts';
 import { checkAlu } from './alu.ts';
 import { checkBranch } from './branch.ts';
@@ -63,6 +64,7 @@ export function walkPaths(a: Analysis): void {
   for (;;) {
     a.prevInsnIdx = prevInsnIdx;
     if (a.record) a.cur.path = { insnIdx: a.insnIdx, popped, before: a.cur.path };
+    if (a.observer !== undefined && a.cur.path !== undefined) observe(a.observer, a.cur, a.cur.path);
     if (a.insnIdx >= a.insns.length) {
       throw new InternalError(`a path runs to insn ${a.insnIdx} of ${a.insns.length}`);
     }
@@ -72,6 +74,7 @@ export function walkPaths(a: Analysis): void {
     popped = false;
     let step: number;
     if (isVisited(a, a.insnIdx)) {
+      a.observer?.pruned();
       if (a.trace) v.log.write(showState ? `\nfrom ${whereFrom(a)}: safe\n` : `${a.insnIdx}: safe\n`);
       step = ENDED;
     } else {

@@ -5,15 +5,16 @@ import { prepareFuncArgs } from '../btf/func-args.ts';
 import { argsMatch } from '../call/subprog.ts';
 import { walkPaths } from '../insn/walk.ts';
 import { type Analysis, newAnalysis, startAt } from '../state/analysis.ts';
+import type { PathObserver } from '../state/observer.ts';
 import { pointer, unknownScalar } from '../state/reg.ts';
 import { topFrame } from '../state/state.ts';
 import type { Verification } from '../verification.ts';
 
 /** An analysis of the program, for {@link checkGlobalSubprogs} and then {@link checkMain}. */
-export function createAnalysis(v: Verification, options: { record: boolean }): Analysis {
+export function createAnalysis(v: Verification, options: { record: boolean; observer?: PathObserver }): Analysis {
   return newAnalysis(v, {
     testStateFreq: v.allowPtrLeaks && (v.prog.flags & BPF_F_TEST_STATE_FREQ) !== 0,
-    record: options.record,
+    ...options,
   });
 }
 

@@ -3,6 +3,7 @@ import type { Insn } from '@tsbpf/insn';
 import type { ScalarRules } from '../scalar/index.ts';
 import type { InsnFacts, Verification } from '../verification.ts';
 import { newFrame, type Frame } from './frame.ts';
+import type { PathObserver } from './observer.ts';
 import { notInit, pointer, type Reg } from './reg.ts';
 import { State, ownTop, topFrame } from './state.ts';
 
@@ -31,6 +32,7 @@ export interface Analysis {
   readonly testStateFreq: boolean;
   /** The path for a rejection's explanation is kept. */
   readonly record: boolean;
+  readonly observer: PathObserver | undefined;
   readonly scalarRules: ScalarRules;
 
   /** The function being verified. */
@@ -53,6 +55,7 @@ export interface Analysis {
 export interface AnalysisOptions {
   readonly testStateFreq: boolean;
   readonly record: boolean;
+  readonly observer?: PathObserver;
 }
 
 function scalarRulesOf(v: Verification): ScalarRules {
@@ -71,7 +74,8 @@ export function newAnalysis(v: Verification, options: AnalysisOptions): Analysis
     trace: v.log.level1,
     precise: v.subprogs.length > 1 || !v.allowPtrLeaks,
     testStateFreq: options.testStateFreq,
-    record: options.record,
+    record: options.record || options.observer !== undefined,
+    observer: options.observer,
     scalarRules: scalarRulesOf(v),
     root: 0,
     cur: new State([], 0),
