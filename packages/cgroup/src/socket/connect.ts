@@ -39,7 +39,8 @@ import {
   SOCK_OPS_TCP_LISTEN_CB,
   SOCK_OPS_TIMEOUT_INIT,
 } from './sock-ops.ts';
-import { SimSocket, SOCK_STREAM } from './socket.ts';
+import { SOCK_STREAM } from './kinds.ts';
+import type { SimSocket } from './socket.ts';
 
 export const TCP_ESTABLISHED = 1;
 const TCP_SYN_SENT = 2;
@@ -98,9 +99,8 @@ function handshake(socket: SimSocket): number {
   setState(socket, TCP_ESTABLISHED);
   callSockOps(socket, SOCK_OPS_ACTIVE_ESTABLISHED_CB);
 
-  const { family, type, protocol, cgroup } = listener;
-  const child = new SimSocket(listener.cgroups, listener.task, { family, type, protocol, cgroup });
-  child.inherit(listener);
+  const { family } = listener;
+  const child = listener.makeChild();
   const mine = socket.local;
   const shape = (ip: Uint8Array): Uint8Array =>
     family === AF_INET6 && ip.length === 4 ? v4Mapped(ip) : family === AF_INET ? ip.subarray(-4) : ip;

@@ -34,7 +34,8 @@ import { runAddrHook } from './addr-hook.ts';
 import { autobind, findReceiver, isLocal, orLoopback } from './endpoints.ts';
 import { sourceFor } from './route.ts';
 import { NET_XMIT_CN, NET_XMIT_DROP, runSkbHook } from './skb-hook.ts';
-import { SOCK_DGRAM, type Endpoint, type SimSocket } from './socket.ts';
+import { SOCK_DGRAM } from './kinds.ts';
+import type { Endpoint, SimSocket } from './socket.ts';
 
 const MAX_BYTES = 0xffff;
 

@@ -3,6 +3,7 @@
 import { EADDRINUSE } from '@tsbpf/uapi';
 import { writeField } from '@tsbpf/net';
 import { AF_INET, isAny, isV4Mapped } from './address.ts';
+import { SOCK_STREAM } from './kinds.ts';
 import type { Endpoint, SimSocket } from './socket.ts';
 
 const swap16 = (value: number): number => ((value & 0xff) << 8) | (value >>> 8);
@@ -53,7 +54,6 @@ const option = (socket: SimSocket, optname: number): boolean => (socket.options.
 const SO_REUSEADDR = 2;
 const SO_REUSEPORT = 15;
 const TCP_LISTEN = 10;
-const SOCK_STREAM = 1;
 
 /** Whether a port is taken for a socket. Reuse must be what both want; listeners share only by SO_REUSEPORT. */
 function taken(socket: SimSocket, end: Endpoint): boolean {

@@ -19,18 +19,8 @@ import { AF_INET, AF_INET6, type SocketAddress } from './address.ts';
 import { bindSocket } from './bind.ts';
 import { connectSocket, listenSocket } from './connect.ts';
 import { receiveDatagram, sendDatagram, type Datagram, type ReceivedDatagram } from './datagram.ts';
+import { PROTOCOLS, SOCK_STREAM } from './kinds.ts';
 import { runSockHook } from './sock-hook.ts';
-
-export const SOCK_STREAM = 1;
-export const SOCK_DGRAM = 2;
-export const IPPROTO_TCP = 6;
-export const IPPROTO_UDP = 17;
-
-/** Protocols of TCP and UDP, and the structure a socket of each has. */
-const PROTOCOLS: Readonly<Record<number, { readonly protocol: number; readonly struct: string }>> = {
-  [SOCK_STREAM]: { protocol: IPPROTO_TCP, struct: 'tcp_sock' },
-  [SOCK_DGRAM]: { protocol: IPPROTO_UDP, struct: 'inet_sock' },
-};
 
 /** Members an accepted socket has from the listening one. */
 const INHERITED = [
@@ -112,12 +102,14 @@ export class SimSocket {
     cgroups.sockets.add(this);
   }
 
-  /** Takes over the options of the listening socket that made it. */
-  inherit(listener: SimSocket): void {
-    const { kernel, sk } = this;
-    for (const [name, value] of listener.options) this.options.set(name, value);
-    this.congestion = listener.congestion;
-    for (const path of INHERITED) writeField(kernel, sk.off, path, readField(kernel, listener.sk.off, path));
+  /** The socket of a connection to this one, which listens: in its cgroup, with its options. */
+  makeChild(): SimSocket {
+    const { family, type, protocol, cgroup, kernel, sk } = this;
+    const child = new SimSocket(this.cgroups, this.task, { family, type, protocol, cgroup });
+    for (const [name, value] of this.options) child.options.set(name, value);
+    child.congestion = this.congestion;
+    for (const path of INHERITED) writeField(kernel, child.sk.off, path, readField(kernel, sk.off, path));
+    return child;
   }
 
   get kernel(): KernelServices {
