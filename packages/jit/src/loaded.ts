@@ -62,6 +62,8 @@ export class LoadedProgram implements OwnProgram {
   #run!: Exports['run'];
   /** It calls nothing outside of its module, so that nothing can ask about the run. */
   #pure = false;
+  /** What is attached to main: a field, because accessors of slots are slow. */
+  #attached: FuncEntry | undefined;
   #fallback: LoadedProg | undefined;
   #tableIdx = 0;
   /** Where the last R0 is: in the instance, in the fallback, or here. */
@@ -122,8 +124,7 @@ export class LoadedProgram implements OwnProgram {
       this.#last = 'fallback';
       return this.#other().run(ctxOff);
     }
-    const { patched } = this.#slotBySubprog[0];
-    if (patched !== undefined) return this.#runPatched(patched, ctxOff);
+    if (this.#attached !== undefined) return this.#runPatched(this.#attached, ctxOff);
     this.#last = 'instance';
     try {
       if (this.#pure) return this.#run(ctxOff, engine.base === 0 ? engine.makeLevel() : engine.base) >>> 0;
@@ -218,6 +219,7 @@ export class LoadedProgram implements OwnProgram {
   /** What is attached to a function changed. */
   #patch(subprog: number, entry: FuncEntry | undefined): void {
     this.#flag(subprog).value = entry === undefined ? 0 : 1;
+    if (subprog === 0) this.#attached = entry;
     const mirrored = this.#fallback?.slots.find((slot) => slot.subprog === subprog);
     if (mirrored !== undefined) mirrored.patched = entry;
   }

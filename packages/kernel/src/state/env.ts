@@ -2,6 +2,7 @@
 import { CAP_NET_ADMIN, CAP_SYS_ADMIN } from '@tsbpf/uapi';
 import type { KernelMemory } from '@tsbpf/memory';
 import type { Checkpointable, KernelEnv, Task } from '@tsbpf/core';
+import { CpuNumber } from './cpu-number.ts';
 
 /** What a user may say about the simulated machine. */
 export interface EnvOptions {
@@ -53,20 +54,10 @@ export function createEnv(options: EnvOptions = {}, mem?: KernelMemory): Scripta
   const dmesg: string[] = [];
   const tracePipe: string[] = [];
   const task = options.task ?? {};
-  const cpuOff = mem?.alloc(4, { kind: 'percpu', name: 'cpu_number', align: 4 }) || undefined;
-  let cpu = 0;
   const tick = (): bigint => (nowNs += tickNs);
 
-  const env: ScriptableEnv = {
+  const env: ScriptableEnv = Object.assign(new CpuNumber(mem), {
     cpus: options.cpus ?? 2,
-    get cpu() {
-      return cpu;
-    },
-    set cpu(number) {
-      cpu = number;
-      if (cpuOff !== undefined) mem?.write32(cpuOff, number);
-    },
-    cpuOff,
     hz,
     ktimeNs: tick,
     bootNs: tick,
@@ -127,6 +118,6 @@ export function createEnv(options: EnvOptions = {}, mem?: KernelMemory): Scripta
       dmesg.length = state.dmesg;
       tracePipe.length = state.tracePipe;
     },
-  };
+  } satisfies Omit<ScriptableEnv, 'cpu' | 'cpuOff'>);
   return env;
 }

@@ -10,22 +10,21 @@ export interface MutableOverrides extends HelperOverrides {
 
 export function createOverrides(): MutableOverrides {
   const stacks = new Map<string, Make[]>();
-  let generation = 0;
-  return {
-    get generation() {
-      return generation;
-    },
-    get: (variant) => stacks.get(variant)?.at(-1),
-    set(variant, make) {
+  // A plain property: engines compare it before each run, and accessors of object literals are slow.
+  const overrides = {
+    generation: 0,
+    get: (variant: string): Make | undefined => stacks.get(variant)?.at(-1),
+    set(variant: string, make: Make): () => void {
       const stack = stacks.get(variant) ?? [];
       stack.push(make);
       stacks.set(variant, stack);
-      generation++;
+      overrides.generation++;
       return () => {
         const at = stack.lastIndexOf(make);
         if (at >= 0) stack.splice(at, 1);
-        generation++;
+        overrides.generation++;
       };
     },
   };
+  return overrides;
 }
