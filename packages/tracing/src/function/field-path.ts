@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Paths through kernel objects, such as `mm.exe_file.f_path.dentry.d_name.len`: members by BTF, pointers followed.
-import { BTF_KIND_ARRAY, BTF_KIND_PTR, findMember } from '@tsbpf/btf';
+import { BTF_KIND_ARRAY, BTF_KIND_FWD, BTF_KIND_PTR, findMember } from '@tsbpf/btf';
 import type { KernelServices } from '@tsbpf/core';
 import { EFAULT, EINVAL, ENOENT, UsageError } from '@tsbpf/uapi';
 
@@ -75,6 +75,9 @@ function follow(kernel: KernelServices, { off, typeId }: Place, { at, fill }: Wa
   const { mem, types } = kernel;
   const pointee = types.btf.sizeOrType(types.btf.skipModifiers(typeId));
   if (pointee === 0) throw new UsageError(`${at} points to void`, { errno: EINVAL });
+  if (types.btf.kind(types.btf.skipModifiers(pointee)) === BTF_KIND_FWD) {
+    throw new UsageError(`${at}: the kernel's BTF does not say what it points to`, { errno: ENOENT });
+  }
   const addr = mem.read64(off);
   const target = addr === 0n && fill !== undefined ? fill(off, pointee, at) : mem.toOff(addr);
   if (target === 0 || mem.regionOf(target) === undefined) {

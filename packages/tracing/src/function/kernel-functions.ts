@@ -94,7 +94,9 @@ export class KernelFunctions {
     const symbol = this.#symbol(name);
     const arena = new Arena(this.#kernel);
     try {
-      const words = params.map(({ typeId, name: param }, i) => arena.word(typeId, args[i], `${name}(${param})`));
+      const words = params.map(({ typeId, name: param }, i) =>
+        arena.word(typeId, args[i], `${name}(${param || `arg${i}`})`),
+      );
       const { result, runs } = this.#log.during(() => this.#run(symbol, words));
       return { ret: fromWord(this.#kernel.types.btf, returnTypeId, result), runs };
     } finally {

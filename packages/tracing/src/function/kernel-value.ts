@@ -2,6 +2,7 @@
 // Values of scripts, written into kernel memory as their BTF types say.
 import {
   BTF_KIND_ARRAY,
+  BTF_KIND_FWD,
   BTF_KIND_INT,
   BTF_KIND_PTR,
   BTF_KIND_STRUCT,
@@ -19,7 +20,7 @@ export interface KernelPointer {
 }
 
 /**
- * A C value in JS: numbers, booleans and bigints; names of enumerators; strings for `char` arrays; objects for
+ * A C value in JS: numbers, booleans and bigints; names of enumerators; strings for arrays of bytes; objects for
  * structures, keyed by member or by path (`cred.uid.val`, `fds[2]`), across pointers too. For a pointer: null, an
  * address as a bigint, something in kernel memory, or what it shall point to (a string, bytes, an array, an object).
  */
@@ -93,6 +94,8 @@ export class Arena {
       if (isObject(value) && !isPointer(value) && mem.read64(place.off) !== 0n) {
         this.put(this.walk(place, '*', path), value, path);
       } else mem.write64(place.off, this.pointer(id, value, path));
+    } else if (kind === BTF_KIND_ARRAY && typeof value === 'string') {
+      mem.writeBytes(place.off, this.#encode(id, new TextEncoder().encode(value), path));
     } else if (place.bits > 0) this.#putBits(place, value, path);
     else mem.writeBytes(place.off, this.#encode(id, value, path));
   }
@@ -134,6 +137,8 @@ export class Arena {
       return mem.toAddr(off);
     }
     if (pointee === 0 || typeof value !== 'object') throw bad(path, 'this pointer takes an address, or null');
+    if (btf.kind(pointee) === BTF_KIND_FWD)
+      throw bad(path, `the kernel's BTF does not say what ${btf.name(pointee)} is`);
     if (Array.isArray(value)) {
       const size = btf.resolveSize(pointee);
       const off = this.alloc(size * value.length, path);

@@ -19,7 +19,9 @@ export function emitTracepoint(kernel: KernelServices, name: string, args: reado
   }
   const arena = new Arena(kernel);
   try {
-    const words = params.map(({ typeId, name: param }, i) => arena.word(typeId, args[i], `${name}(${param || i})`));
+    const words = params.map(({ typeId, name: param }, i) =>
+      arena.word(typeId, args[i], `${name}(${param || `arg${i}`})`),
+    );
     kernel.tracepoints.fire(name, words);
   } finally {
     arena.free();
