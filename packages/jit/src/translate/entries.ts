@@ -52,19 +52,10 @@ export function writeRuns(unit: Unit, main: FunctionBuilder): void {
     fn.localGet(r0);
     fn.op(op.i32WrapI64);
   };
-  const clearCount = (fn: FunctionBuilder, base: number): void => {
-    if (!unit.usesTailCalls) return;
-    fn.localGet(base);
-    fn.i32Const(-LEVEL.align);
-    fn.op(op.i32And);
-    fn.i32Const(0);
-    fn.memory(memOp.i32Store, LEVEL.tailCalls);
-  };
-
   const run = module.func({ name: 'run', params: [I32, I32], results: [I32], exportAs: 'run' });
-  clearCount(run, 1);
   run.localGet(1);
   pushAddress(run, 0);
+  run.i32Const(0);
   run.call(main);
   keepR0(run, run.local(I64));
 
@@ -81,7 +72,6 @@ export function writeRuns(unit: Unit, main: FunctionBuilder): void {
     batch.localGet(ctx);
     batch.memory(memOp.i32Store, SCRATCH.batchCtx);
   }
-  clearCount(batch, base);
   batch.localGet(results);
   // What is attached to main runs in its place.
   batch.globalGet(unit.patchedFlag(0));
@@ -103,6 +93,7 @@ export function writeRuns(unit: Unit, main: FunctionBuilder): void {
   batch.else();
   batch.localGet(base);
   pushAddress(batch, ctx);
+  batch.i32Const(0);
   batch.call(main);
   batch.end();
   keepR0(batch, r0);
@@ -136,6 +127,12 @@ export function writeBodyEntry(unit: Unit, entry: EntryPoint): void {
   const r0 = fn.local(I64);
   fn.localGet(0);
   for (let reg = 1; reg <= 5; reg++) if ((func.args & (1 << reg)) !== 0) pushWords(fn, 2 * reg - 1);
+  if (entry.subprog === 0 && unit.source.kernel !== undefined) {
+    fn.localGet(0);
+    fn.i32Const(-LEVEL.align);
+    fn.op(op.i32And);
+    fn.memory(memOp.i32Load, LEVEL.tailCalls);
+  }
   fn.call(func.fn);
   fn.localSet(r0);
   fn.i32Const(unit.source.scratchOff + SCRATCH.retHi);

@@ -10,7 +10,7 @@ import { emitCondition } from './jump.ts';
 import { emitMemory } from './memory.ts';
 import { emitPacketLoad } from './packet.ts';
 import { writeStructured, type BlockWriter } from './structure.ts';
-import { emitTailCall } from './tail-call.ts';
+import { emitTailCall, storeTailCalls } from './tail-call.ts';
 import { unknownInsn } from './unknown.ts';
 
 /** Times that may_goto falls through in one activation. @see include/linux/bpf.h, BPF_MAX_LOOPS */
@@ -26,6 +26,7 @@ export function writeFunction(body: Body): void {
     fn.i32Const(MAX_LOOPS);
     fn.localSet(body.loops);
   }
+  if (func.subprog === 0 && unit.nestsTailCalls) storeTailCalls(body);
   const entryKnown = order.isLoop[0] === 1 ? undefined : body.known;
   const nothing = new Array<number | undefined>(body.known.length).fill(undefined);
   const knownAtEnd: (readonly (number | undefined)[])[] = [];

@@ -9,6 +9,9 @@ import { pushHigh, wasmCall } from './call-site.ts';
 import { LEVEL, PROG_TABLE_IDX, SCRATCH } from './source.ts';
 import { withTemp } from './temp.ts';
 
+/** The parameter of a main function that counts tail calls so far. */
+const TAIL_CALLS_PARAM = 2;
+
 /** Goes on behind the call where there is no target, or where there were too many calls. */
 export function emitTailCall(body: Body, map: BpfMap | undefined): void {
   // A subprogram's frame is not the first of its stacks: the target gets stacks of its own.
@@ -42,17 +45,32 @@ function leaveWithScratch(body: Body): void {
   body.leave();
 }
 
+/** Pushes the address of the count of tail calls in memory. */
+function pushCountAddress(body: Body): void {
+  const { fn } = body;
+  fn.localGet(body.base);
+  fn.i32Const(-LEVEL.align);
+  fn.op(op.i32And);
+}
+
+/** Leaves the count that a main function was called with where JavaScript and other functions find it. */
+export function storeTailCalls(body: Body): void {
+  const { fn } = body;
+  pushCountAddress(body);
+  fn.localGet(TAIL_CALLS_PARAM);
+  fn.memory(memOp.i32Store, LEVEL.tailCalls);
+}
+
 /** From the main function: the target takes over its frame. */
 function emitReplace(body: Body, map: BpfMap | undefined): void {
   const { fn, unit } = body;
-  const countAt = (): void => {
-    fn.localGet(body.base);
-    fn.i32Const(-LEVEL.align);
-    fn.op(op.i32And);
-  };
   const none = fn.block();
-  countAt();
-  fn.memory(memOp.i32Load, LEVEL.tailCalls);
+  if (unit.nestsTailCalls) {
+    pushCountAddress(body);
+    fn.memory(memOp.i32Load, LEVEL.tailCalls);
+    fn.localSet(TAIL_CALLS_PARAM);
+  }
+  fn.localGet(TAIL_CALLS_PARAM);
   fn.i32Const(MAX_TAIL_CALL_CNT);
   fn.op(op.i32GtU);
   fn.brIf(none);
@@ -63,10 +81,23 @@ function emitReplace(body: Body, map: BpfMap | undefined): void {
     fn.brIf(none);
   }
   withTemp(fn, I32, (target) => {
+    /** Asks JavaScript for the target; goes on only where it is one of this engine. */
     const ask = (): void => {
       body.low(2);
       body.low(3);
       fn.call(unit.service('tailTarget'));
+      fn.localTee(target);
+      fn.op(op.i32Eqz);
+      fn.brIf(none);
+      fn.localGet(target);
+      fn.i32Const(0);
+      fn.op(op.i32LtS);
+      fn.if();
+      storeTailCalls(body);
+      emitNested(body);
+      fn.op(op.drop);
+      leaveWithScratch(body);
+      fn.end();
     };
     if (map?.def.ops.emitWasm?.(wasmCall(body), 'tailCallTarget', map) === true) {
       fn.localTee(target);
@@ -78,31 +109,19 @@ function emitReplace(body: Body, map: BpfMap | undefined): void {
       fn.op(op.i32Eqz);
       fn.if();
       ask();
-      fn.localSet(target);
       fn.end();
     } else {
       ask();
-      fn.localSet(target);
     }
-    fn.localGet(target);
-    fn.op(op.i32Eqz);
-    fn.brIf(none);
-    fn.localGet(target);
-    fn.i32Const(0);
-    fn.op(op.i32LtS);
-    fn.if();
-    emitNested(body);
-    fn.op(op.drop);
-    leaveWithScratch(body);
-    fn.end();
-    countAt();
-    countAt();
-    fn.memory(memOp.i32Load, LEVEL.tailCalls);
+    fn.localGet(TAIL_CALLS_PARAM);
     fn.i32Const(1);
     fn.op(op.i32Add);
-    fn.memory(memOp.i32Store, LEVEL.tailCalls);
+    fn.localSet(TAIL_CALLS_PARAM);
+    // Whoever waits for the end of the run may ask how many there were.
+    storeTailCalls(body);
     fn.localGet(body.base);
     body.get(1);
+    fn.localGet(TAIL_CALLS_PARAM);
     fn.localGet(target);
     fn.returnCallIndirect(unit.tailType);
   });

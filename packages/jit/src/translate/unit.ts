@@ -58,6 +58,8 @@ export class Unit {
   readonly module = new ModuleBuilder('bpf');
   readonly funcs = new Map<number, UnitFunc>();
   readonly usesTailCalls: boolean;
+  /** Functions other than main make tail calls, so that the count of them lives in memory. */
+  nestsTailCalls = false;
   /** The call object, an imported global. */
   readonly callGlobal: number;
   readonly tailType: number;
@@ -79,7 +81,7 @@ export class Unit {
     this.callGlobal = module.importGlobal('k', 'call', { type: EXTERNREF });
     this.usesTailCalls = source.insns.some((_, idx) => this.isTailCall(idx));
     if (this.usesTailCalls) module.importTable('k', 'tails', { type: FUNCREF, min: 0 });
-    this.tailType = module.type([I32, I64], [I64]);
+    this.tailType = module.type([I32, I64, I32], [I64]);
     for (const { subprog } of source.entries) {
       const flag = module.global({ type: I32, mutable: true }, { i32: 0 });
       module.export(`patched${subprog}`, { global: flag });
@@ -155,9 +157,11 @@ export class Unit {
       }
     }
     for (const func of this.funcs.values()) {
+      if (func.subprog !== 0 && this.#makesTailCalls(func.graph)) this.nestsTailCalls = true;
       func.inlined = source.inlining && this.#isInlinable(func);
       // A main function has the signature of a tail call's target.
-      if (func.subprog === 0 && source.kernel !== undefined) func.args = 0b10;
+      const isTarget = func.subprog === 0 && source.kernel !== undefined;
+      if (isTarget) func.args = 0b10;
       if (func.inlined) continue;
       const params: ValType[] = [I32];
       const paramNames = ['base'];
@@ -166,6 +170,10 @@ export class Unit {
         params.push(I64);
         paramNames.push(`r${reg}`);
       }
+      if (isTarget) {
+        params.push(I32);
+        paramNames.push('tailCalls');
+      }
       func.fn = this.module.func({ name: `f${func.start}`, params, results: [I64], paramNames });
     }
   }
@@ -173,8 +181,12 @@ export class Unit {
   #isInlinable({ subprog, graph, order }: UnitFunc): boolean {
     if (subprog !== undefined || graph.insnCount > INLINE_INSNS || graph.callees.length > 0 || !order.reducible)
       return false;
-    if (!this.usesTailCalls) return true;
-    return !graph.blocks.some(({ start, end }) => {
+    return !this.#makesTailCalls(graph);
+  }
+
+  #makesTailCalls({ blocks }: FlowGraph): boolean {
+    if (!this.usesTailCalls) return false;
+    return blocks.some(({ start, end }) => {
       for (let idx = start; idx < end; idx++) if (this.isTailCall(idx)) return true;
       return false;
     });
