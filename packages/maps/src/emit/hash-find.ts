@@ -60,7 +60,15 @@ function emitHash(fn: FunctionBuilder, seed: number, words: readonly number[], h
   fn.localSet(hash);
 }
 
-function emitFind(fn: FunctionBuilder, map: HtabMap): void {
+/** What a search leaves in locals: words of the key, its hash, the element or 0. */
+export interface Search {
+  readonly words: readonly number[];
+  readonly hash: number;
+  readonly elem: number;
+}
+
+/** Searches for the key at the offset in the first parameter. */
+export function emitSearch(fn: FunctionBuilder, map: HtabMap): Search {
   const { layout, keySize, keyWords } = map;
   const words = Array.from({ length: keyWords }, () => fn.local(I32));
   const hash = fn.local(I32, 'hash');
@@ -101,11 +109,18 @@ function emitFind(fn: FunctionBuilder, map: HtabMap): void {
   fn.br(walk);
   fn.end();
   fn.end();
-  fn.localGet(elem);
+  return { words, hash, elem };
+}
+
+/** Whether keys are short enough for code that is unrolled. */
+export function searchable(map: HtabMap): boolean {
+  return map.keyWords <= MAX_KEY_WORDS;
 }
 
 /** A function from the offset of a key to that of its element, or 0; undefined where the ordinary call does as well. */
 export function hashFind(emit: WasmEmit, map: HtabMap): FuncRef | undefined {
-  if (map.keyWords > MAX_KEY_WORDS) return undefined;
-  return emit.moduleFunction(`hash_find_${map.off}`, { params: [I32], results: [I32] }, (fn) => emitFind(fn, map));
+  if (!searchable(map)) return undefined;
+  return emit.moduleFunction(`hash_find_${map.off}`, { params: [I32], results: [I32] }, (fn) => {
+    fn.localGet(emitSearch(fn, map).elem);
+  });
 }

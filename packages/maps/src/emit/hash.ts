@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Lookups in hash tables as Wasm.
+// Operations of hash tables as Wasm.
 import { I32, memOp, op, type FunctionBuilder } from '@tsbpf/wasm';
 import type { BpfMap, MapWasmEmitter, WasmCall } from '@tsbpf/core';
 import { HtabMap } from '../hash/htab-map.ts';
 import { hashFind } from './hash-find.ts';
+import { emitHashDelete, emitHashUpdate } from './hash-update.ts';
 
 /** Emits what a found element leads to: takes its offset from a local, leaves an i32. */
 type Found = (fn: FunctionBuilder, elem: number, map: HtabMap) => void;
@@ -33,7 +34,11 @@ function emitLookup(call: WasmCall, name: string, map: BpfMap, found: Found | un
   return true;
 }
 
-export const emitHashLookup: MapWasmEmitter = (call, name, map) => emitLookup(call, name, map, pushValue);
+export const emitHashOp: MapWasmEmitter = (call, name, map) => {
+  if (map instanceof HtabMap && name === 'update') return emitHashUpdate(call, map);
+  if (map instanceof HtabMap && name === 'delete') return emitHashDelete(call, map);
+  return emitLookup(call, name, map, pushValue);
+};
 
 /** Marks the element as used. */
 export const emitLruHashLookup: MapWasmEmitter = (call, name, map) =>

@@ -9,7 +9,7 @@ import { lookupElem, lookupValue } from './htab-elem.ts';
 import { allocHtab, type HtabMap } from './htab-map.ts';
 import { htabDelete, htabUpdate } from './htab-update.ts';
 import { htabLookupBatch, htabNextKey } from './htab-walk.ts';
-import { emitHashLookup } from '../emit/hash.ts';
+import { emitHashOp } from '../emit/hash.ts';
 
 const copyOut = (map: HtabMap, dst: number, elem: number): void => copyValueOut(map, dst, elem + map.valueAt);
 
@@ -45,7 +45,7 @@ export const hashMapType: MapTypeDef<HtabMap> = defineMapType<HtabMap>({
     getNextKey: htabNextKey,
     lookupBatch: (map, batch) => htabLookupBatch(map, batch, copyOut),
     genericBatch: ['update', 'delete'],
-    emitWasm: emitHashLookup,
+    emitWasm: emitHashOp,
     free: (map) => map.release(),
   },
 });

@@ -4,11 +4,8 @@ import type { KernelServices } from '@tsbpf/core';
 import type { KernelMemory } from '@tsbpf/memory';
 
 /** Per CPU: head of the free list, first element never used, end of the CPU's share, spare element. */
-const CPU_STATE_SIZE = 16;
-const HEAD = 0;
-const FRESH = 4;
-const END = 8;
-const SPARE = 12;
+export const CPU_STATE_SIZE = 16;
+export const [HEAD, FRESH, END, SPARE] = [0, 4, 8, 12] as const;
 
 /** Bytes of state in kernel memory. */
 export function preallocStateSize(cpus: number): number {
@@ -22,16 +19,18 @@ export function preallocStateSize(cpus: number): number {
 export class PreallocatedElems {
   readonly #kernel: KernelServices;
   readonly #mem: KernelMemory;
-  readonly #state: number;
-  readonly #stride: number;
-  readonly #linkAt: number;
+  /** Offset of the CPUs' states. */
+  readonly stateOff: number;
+  readonly stride: number;
+  /** Where in a free element the link to the next one is. */
+  readonly linkAt: number;
 
   constructor(kernel: KernelServices, options: { stateOff: number; elemStride: number; linkAt: number }) {
     this.#kernel = kernel;
     this.#mem = kernel.mem;
-    this.#state = options.stateOff;
-    this.#stride = options.elemStride;
-    this.#linkAt = options.linkAt;
+    this.stateOff = options.stateOff;
+    this.stride = options.elemStride;
+    this.linkAt = options.linkAt;
   }
 
   /** Shares `count` elements out. `spares`: each CPU keeps one back, for replacing elements of a full map. */
@@ -39,12 +38,12 @@ export class PreallocatedElems {
     const { cpus } = this.#kernel.env;
     const share = Math.floor(count / cpus) + 1;
     for (let cpu = 0; cpu < cpus; cpu++) {
-      const state = this.#state + cpu * CPU_STATE_SIZE;
-      this.#mem.write32(state + FRESH, elemsOff + Math.min(cpu * share, count) * this.#stride);
-      this.#mem.write32(state + END, elemsOff + Math.min((cpu + 1) * share, count) * this.#stride);
+      const state = this.stateOff + cpu * CPU_STATE_SIZE;
+      this.#mem.write32(state + FRESH, elemsOff + Math.min(cpu * share, count) * this.stride);
+      this.#mem.write32(state + END, elemsOff + Math.min((cpu + 1) * share, count) * this.stride);
     }
     for (let cpu = 0; spares && cpu < cpus; cpu++) {
-      this.#mem.write32(this.#state + cpu * CPU_STATE_SIZE + SPARE, this.take());
+      this.#mem.write32(this.stateOff + cpu * CPU_STATE_SIZE + SPARE, this.take());
     }
   }
 
@@ -53,15 +52,15 @@ export class PreallocatedElems {
     const { cpus, cpu } = this.#kernel.env;
     const { u32 } = this.#mem;
     for (let i = 0; i < cpus; i++) {
-      const state = (this.#state + ((cpu + i) % cpus) * CPU_STATE_SIZE) >>> 2;
+      const state = (this.stateOff + ((cpu + i) % cpus) * CPU_STATE_SIZE) >>> 2;
       const head = u32[state + (HEAD >>> 2)];
       if (head !== 0) {
-        u32[state + (HEAD >>> 2)] = u32[(head + this.#linkAt) >>> 2];
+        u32[state + (HEAD >>> 2)] = u32[(head + this.linkAt) >>> 2];
         return head;
       }
       const fresh = u32[state + (FRESH >>> 2)];
       if (fresh !== u32[state + (END >>> 2)]) {
-        u32[state + (FRESH >>> 2)] = fresh + this.#stride;
+        u32[state + (FRESH >>> 2)] = fresh + this.stride;
         return fresh;
       }
     }
@@ -70,14 +69,14 @@ export class PreallocatedElems {
 
   /** To this CPU's list. */
   give(elem: number): void {
-    const state = this.#state + this.#kernel.env.cpu * CPU_STATE_SIZE;
-    this.#mem.write32(elem + this.#linkAt, this.#mem.read32(state + HEAD));
+    const state = this.stateOff + this.#kernel.env.cpu * CPU_STATE_SIZE;
+    this.#mem.write32(elem + this.linkAt, this.#mem.read32(state + HEAD));
     this.#mem.write32(state + HEAD, elem);
   }
 
   /** Takes this CPU's spare element; the one it is going to replace becomes the spare. */
   swapSpare(replaced: number): number {
-    const spare = this.#state + this.#kernel.env.cpu * CPU_STATE_SIZE + SPARE;
+    const spare = this.stateOff + this.#kernel.env.cpu * CPU_STATE_SIZE + SPARE;
     const elem = this.#mem.read32(spare);
     this.#mem.write32(spare, replaced);
     return elem;
