@@ -19,6 +19,8 @@ export {
 export { createSock, freeSock, isFullSock, TCP_CLOSE, TCP_LISTEN, type Sock } from './sock/sock.ts';
 export { installSocket, sockOfFd, type SocketFile } from './sock/socket-file.ts';
 export { cloneSkStorage } from './sk-storage/sock-life.ts';
+export { leaveSockMaps, programOfSock } from './sockmap/psock.ts';
+export type { SockProgSlot } from './sockmap/sock-map-object.ts';
 export { SkStorages, skStoragesOf } from './sk-storage/state.ts';
 export { readField, writeField, writePointerField } from './dev/fields.ts';
 export { readPointer, writePointer } from './dev/pointer.ts';

@@ -24,13 +24,19 @@ import { skbResizeHelpers } from './helpers/skb-resize.ts';
 import { skbRoomHelpers } from './helpers/skb-room.ts';
 import { skbVlanHelpers } from './helpers/skb-vlan.ts';
 import { skStorageHelpers } from './helpers/sk-storage.ts';
+import { sockMapHelpers } from './helpers/sock-map.ts';
 import { sockCastHelpers } from './helpers/sock-cast.ts';
 import { xdpAdjustHelpers } from './helpers/xdp-adjust.ts';
 import { xdpRedirectHelpers } from './helpers/xdp-redirect.ts';
 import { cpuMapType } from './maps/cpumap.ts';
 import { devMapHashType } from './maps/devmap-hash.ts';
 import { devMapType } from './maps/devmap.ts';
+import { reuseportSockarrayType } from './maps/reuseport-sockarray.ts';
 import { skStorageMapType } from './maps/sk-storage.ts';
+import { sockHashType } from './maps/sockhash.ts';
+import { sockMapType } from './maps/sockmap.ts';
+import { xskMapType } from './maps/xskmap.ts';
+import { sockMapAttachRow } from './sockmap/attach.ts';
 import { testRunFlowDissector } from './test-run/flow-dissector.ts';
 import { testRunSkb } from './test-run/skb.ts';
 import { testRunXdp } from './test-run/xdp.ts';
@@ -62,13 +68,23 @@ export const netHelpers: readonly HelperRow[] = [
   ...skLookupHelpers,
   ...skStorageHelpers,
   ...sockCastHelpers,
+  ...sockMapHelpers,
   ...xdpAdjustHelpers,
   ...xdpRedirectHelpers,
 ];
 
 /** Map types of networking, in the order of include/linux/bpf_types.h. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each row has its own map type
-export const netMapTypes: readonly MapTypeDef<any>[] = [devMapType, devMapHashType, skStorageMapType, cpuMapType];
+export const netMapTypes: readonly MapTypeDef<any>[] = [
+  devMapType,
+  devMapHashType,
+  skStorageMapType,
+  sockMapType,
+  sockHashType,
+  cpuMapType,
+  xskMapType,
+  reuseportSockarrayType,
+];
 
 /** Everything networking adds to a kernel. */
 export function netRegistries(): Registries {
@@ -78,6 +94,7 @@ export function netRegistries(): Registries {
     helpers: netHelpers,
     mapTypes: netMapTypes,
     ptrClasses: netPtrClasses,
+    attach: [sockMapAttachRow],
     verbs: [netVerbs],
   };
 }

@@ -154,6 +154,11 @@ export const devMapHashType: RedirectMapDef<DevMapHash> = {
     });
     return chargeError(made);
   },
+  opSymbols: {
+    lookup: 'dev_map_hash_lookup_elem',
+    update: 'dev_map_hash_update_elem',
+    delete: 'dev_map_hash_delete_elem',
+  },
   redirectTarget: (map, key) => map.device(key),
   redirectXmit: redirectToDevice,
   ops: {

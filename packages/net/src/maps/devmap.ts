@@ -83,6 +83,11 @@ export const devMapType: RedirectMapDef<DevMap> = {
     });
     return chargeError(made);
   },
+  opSymbols: {
+    lookup: 'dev_map_lookup_elem',
+    update: 'dev_map_update_elem',
+    delete: 'dev_map_delete_elem',
+  },
   redirectTarget: (map, key) => map.device(key),
   redirectXmit: redirectToDevice,
   ops: {

@@ -4,8 +4,9 @@ import { BPF_EXIST, BPF_F_LOCK, EINVAL, ENOENT, ENOMEM, InternalError } from '@t
 import type { Errno, KernelServices } from '@tsbpf/core';
 import { copyValueIn, MapObject, presenceError, type MapInit } from '@tsbpf/maps';
 import { readField, writeField } from '../dev/fields.ts';
+import { listAdd, listRemove } from '../dev/list.ts';
 import { readPointer, writePointer } from '../dev/pointer.ts';
-import { ELEM, ELEM_STRUCT_SIZE, listAdd, listRemove, STORAGE } from './layout.ts';
+import { ELEM, ELEM_STRUCT_SIZE, STORAGE } from './layout.ts';
 import { skStoragesOf } from './state.ts';
 
 /** A map whose values live with sockets: it has a list of them, for the day it goes. */

@@ -3,6 +3,7 @@ import type { KernelObject, KernelServices } from '@tsbpf/core';
 import { readField, writeField, writePointerField } from '../dev/fields.ts';
 import type { NetNamespace } from '../dev/namespace.ts';
 import { freeSkStorage } from '../sk-storage/sock-life.ts';
+import { leaveSockMaps } from '../sockmap/psock.ts';
 
 /** States of a socket that have meaning for every protocol. @see include/net/tcp_states.h */
 export const TCP_TIME_WAIT = 6;
@@ -38,6 +39,7 @@ export function createSock(
 
 /** Frees a socket: what is stored with it goes too. */
 export function freeSock(kernel: KernelServices, sock: Sock): void {
+  leaveSockMaps(kernel, sock.off);
   freeSkStorage(kernel, sock.off);
   kernel.objects.gone(sock);
   kernel.mem.free(sock.off);
