@@ -19,6 +19,7 @@ import {
 import { helperRows } from '@tsbpf/helpers';
 import { assemble, isLdImm64, program, subprogTarget, type Insn, type ProgramItem } from '@tsbpf/insn';
 import { KernelState } from '@tsbpf/kernel';
+import type { KernelMemoryOptions } from '@tsbpf/memory';
 import { mapTypes } from '@tsbpf/maps';
 import { vmlinuxBtf } from '@tsbpf/vmlinux';
 
@@ -80,9 +81,10 @@ export class ExecKernel {
   readonly state: KernelState;
   readonly engine: Executor;
 
-  constructor(makeExecutor: ExecutorFactory) {
+  constructor(makeExecutor: ExecutorFactory, options: { memory?: KernelMemoryOptions } = {}) {
     this.state = new KernelState({
       version: '5.6',
+      memory: options.memory,
       registries: mergeRegistries({ mapTypes, helpers: helperRows }),
       verify: () => {
         throw new InternalError('the test kernel has no verifier');

@@ -21,3 +21,10 @@ describe('JIT with real atomics', () => {
   );
   it.each(make)('$name', ({ actual, expected }) => expect(actual()).toEqual(expected));
 });
+
+describe('JIT on shared memory', () => {
+  const make = executorContract((kernel) => createJit(kernel, { fallback: createInterpreter(kernel) }), {
+    memory: { shared: true, maximumPages: 4096 },
+  });
+  it.each(make)('$name', ({ actual, expected }) => expect(actual()).toEqual(expected));
+});

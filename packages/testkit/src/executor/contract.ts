@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { ExecutorFactory } from '@tsbpf/core';
+import type { KernelMemoryOptions } from '@tsbpf/memory';
 import { ExecKernel } from '../exec-kernel.ts';
 import { callCases } from './calls.ts';
 import type { ExecutorCase } from './case.ts';
@@ -23,6 +24,11 @@ const CASES: readonly ExecutorCase[] = [
  */
 export function executorContract(
   makeExecutor: ExecutorFactory,
+  options: { memory?: KernelMemoryOptions } = {},
 ): readonly { readonly name: string; readonly expected: unknown; actual(): unknown }[] {
-  return CASES.map(({ name, run, expected }) => ({ name, expected, actual: () => run(new ExecKernel(makeExecutor)) }));
+  return CASES.map(({ name, run, expected }) => ({
+    name,
+    expected,
+    actual: () => run(new ExecKernel(makeExecutor, options)),
+  }));
 }

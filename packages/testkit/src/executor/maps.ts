@@ -35,6 +35,10 @@ const M64 = 0xffffffffffffffffn;
 const HASHES = ['hash', 'percpu_hash', 'lru_hash', 'lru_percpu_hash'];
 const NO_PREALLOC = 1;
 
+function pattern(lenBytes: number): Uint8Array {
+  return Uint8Array.from({ length: lenBytes }, (_, i) => (i * 37 + 11) & 0xff);
+}
+
 export const mapCases: readonly ExecutorCase[] = [
   ...HASHES.flatMap((type) =>
     [1, 2, 3, 4, 6, 7, 8, 12, 13, 16].map((keySize) => ({
@@ -66,6 +70,44 @@ export const mapCases: readonly ExecutorCase[] = [
     },
     expected: type === 'array' ? [1n, 2n, 3n, M64, M64, 6n] : [1n, 2n, 3n, M64, M64, 3n],
   })),
+  ...[1, 3, 7, 8, 12, 15, 64, 70, 200].map((valueSize) => ({
+    name: `hash of values of ${valueSize} bytes`,
+    run(k: ExecKernel) {
+      const { mem } = k.state;
+      const map = k.map('hash', { keySize: 8, valueSize });
+      const ctx = k.ctx(512);
+      mem.writeBytes(ctx + 8, pattern(valueSize + 8));
+      const prog = k.load(
+        'mov r2, r1\nmov r3, r1\nadd r3, 8\nmov r4, 0\nmov r6, r1\ncall 1\nmov r2, r6\nmov r1, 0\ncall 1\nexit',
+        { calls: [k.mapOp(map, 'update'), k.mapOp(map, 'lookup')] },
+      );
+      const found = Number(k.run(prog, ctx) & 0xffffffffn);
+      return mem.readBytes(found, valueSize);
+    },
+    expected: pattern(valueSize),
+  })),
+  {
+    name: 'a full hash takes replacements, and gives deleted elements out again on every CPU',
+    run(k) {
+      const map = k.map('hash', { maxEntries: 2 });
+      const ops = { update: 0, delete: 0 };
+      const run = (op: keyof typeof ops, key: number, cpu: number): number => {
+        k.state.env.cpu = cpu;
+        const asm = `stw [r10-4], ${key}\nstdw [r10-16], 1\nmov r1, 0\nmov r2, r10\nadd r2, -4\nmov r3, r10\nadd r3, -16\nmov r4, 0\ncall 1\nexit`;
+        return Number(BigInt.asIntN(64, k.run(k.load(asm, { calls: [k.mapOp(map, op)] }))));
+      };
+      return [
+        [run('update', 1, 0), run('update', 2, 1), run('update', 3, 0), run('update', 2, 0), run('update', 1, 1)],
+        [run('delete', 1, 1), run('delete', 1, 0), run('update', 3, 0), run('update', 4, 1), run('delete', 2, 0)],
+        [run('update', 4, 1), run('update', 5, 0)],
+      ];
+    },
+    expected: [
+      [0, 0, -7, 0, 0],
+      [0, -2, 0, -7, 0],
+      [0, -7],
+    ],
+  },
   {
     name: 'updates answer errno',
     run(k) {
