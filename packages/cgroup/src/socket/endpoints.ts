@@ -93,6 +93,7 @@ export function isLocal(socket: SimSocket, ip: Uint8Array): boolean {
   const v4 = ip.length === 4 ? ip : isV4Mapped(ip) ? ip.subarray(12) : undefined;
   if (isAny(ip)) return true;
   if (v4 !== undefined && (v4[0] === 127 || isAny(v4))) return true;
+  if (v4 === undefined && ip[15] === 1 && isAny(ip.subarray(0, 15))) return true;
   const want = v4 ?? ip;
   return socket.cgroups.localAddresses.some(
     (own) => own.length === want.length && own.every((byte, i) => byte === want[i]),

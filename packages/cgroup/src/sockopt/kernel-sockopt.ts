@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What the kernel itself makes of a socket option. @see net/socket.c, __sys_setsockopt
-import { EFAULT, EINVAL, ENOPROTOOPT } from '@tsbpf/uapi';
+import { EFAULT, EINVAL, ENOPROTOOPT, EOPNOTSUPP } from '@tsbpf/uapi';
+import { AF_INET } from '../socket/address.ts';
 import type { SimSocket } from '../socket/socket.ts';
 import type { GetResult, SetCall } from './hook.ts';
-import { congestionBytes, findOption, setCongestion, SOL_IP } from './options.ts';
+import { congestionBytes, findOption, setCongestion, SOL_IP, SOL_SOCKET, SOL_TCP } from './options.ts';
 
 const INT_BYTES = 4;
 
@@ -38,7 +39,9 @@ export function kernelGetsockopt(
   const fail = (errno: number): GetResult => ({ ret: -errno, optval, optlen });
   if (optlen < 0) return fail(EINVAL);
   const target = findOption(socket, level, optname);
-  if (target.kind === 'none') return fail(target.errno);
+  // Of levels it does not know IPv4 says so in other words than when asked to set something.
+  const foreign = socket.family === AF_INET && ![SOL_SOCKET, SOL_TCP, SOL_IP].includes(level);
+  if (target.kind === 'none') return fail(foreign ? EOPNOTSUPP : target.errno);
   let bytes: Uint8Array;
   if (target.kind === 'congestion') {
     bytes = congestionBytes(socket);

@@ -16,6 +16,11 @@ export interface SysctlKind {
   /** Bounds of each number. */
   readonly min?: bigint;
   readonly max?: bigint;
+  /**
+   * Judges all numbers together, given those of other sysctls; what it refuses, or what is refused before, leaves no
+   * trace.
+   */
+  readonly check?: (value: readonly bigint[], other: (name: string) => bigint) => boolean;
   /** Bytes a text may have, its final NUL included. */
   readonly maxLenBytes?: number;
 }

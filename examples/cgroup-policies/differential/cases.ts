@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+// What is compared: the programs' instructions, and the calls made meanwhile.
+import { encodeAddress } from '@tsbpf/cgroup';
+
+export const FLAGS = {
+  value: 1,
+  pos: 2,
+  optlen: 4,
+  option: 8,
+  retval: 16,
+  port: 32,
+  small: 64,
+  baseName: 128,
+} as const;
+
+/** `struct config` of probe.bpf.c. */
+export interface Config {
+  readonly verdict?: number;
+  readonly flags?: number;
+  /** As bytes of memory. */
+  readonly ip?: Uint8Array;
+  readonly port?: number;
+  readonly optlen?: number;
+  readonly level?: number;
+  readonly optname?: number;
+  readonly pos?: number;
+  readonly text?: string;
+}
+
+export interface Case {
+  readonly hook: string;
+  /** Made while programs allow everything. */
+  readonly before?: readonly string[];
+  readonly config: Config;
+  readonly calls: readonly string[];
+}
+
+export function encodeConfig(config: Config): Uint8Array {
+  const out = new Uint8Array(80);
+  const view = new DataView(out.buffer);
+  const words = [config.verdict ?? 1, config.flags ?? 0];
+  words.forEach((word, i) => view.setUint32(i * 4, word, true));
+  out.set(config.ip ?? [], 8);
+  view.setUint16(24, config.port ?? 0);
+  const rest = [
+    config.optlen ?? 0,
+    config.level ?? 0,
+    config.optname ?? 0,
+    config.pos ?? 0,
+    (config.text?.length ?? 1) - 1,
+  ];
+  rest.forEach((word, i) => view.setInt32(28 + i * 4, word, true));
+  out.set(new TextEncoder().encode(config.text ?? ''), 48);
+  return out;
+}
+
+const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+const text = (value: string): string => hex(new TextEncoder().encode(value));
+const at = (ip: string, port: number): string => hex(encodeAddress({ ip, port }));
+const int = (value: number): string => hex(new Uint8Array(new Int32Array([value]).buffer));
+const [INET, INET6, STREAM, DGRAM] = [2, 10, 1, 2];
+
+function sysctls(): Case[] {
+  const cases: Case[] = [];
+  const files: [string, string[]][] = [
+    ['net/ipv4/ip_forward', ['1', '0\n', ' 1 ', '-1', '0x10', '017', '', '\n', 'no', '1a', '1 2', '99999999999']],
+    ['net/ipv4/ip_local_port_range', ['2000\t3001', '2000', '40000 50001\n', '1 2 3', '0 5', '5 x']],
+    ['kernel/hostname', ['name\n', 'longer name', '', 'a\0b']],
+  ];
+  const configs: Config[] = [
+    {},
+    { verdict: 0 },
+    { flags: FLAGS.small },
+    { flags: FLAGS.baseName },
+    { flags: FLAGS.value, text: '0\n' },
+    { flags: FLAGS.value, text: '1000 1002' },
+    { flags: FLAGS.value, text: 'x' },
+    { flags: FLAGS.pos, pos: 1 },
+    { flags: FLAGS.pos, pos: 0 },
+    { flags: FLAGS.value | FLAGS.pos, text: '1', pos: 0 },
+  ];
+  for (const [name, values] of files) {
+    const path = `/proc/sys/${name}`;
+    for (const config of configs) {
+      for (const value of values) {
+        if (value === '') continue;
+        cases.push({ hook: 'sysctl', config, calls: [`W ${path} ${text(value)} 0`] });
+        cases.push({ hook: 'sysctl', config: {}, calls: [`Y ${path} 100 0`] });
+      }
+      for (const [count, pos] of [
+        [100, 0],
+        [2, 0],
+        [1, 1],
+        [100, 1],
+        [100, 50],
+        [0, 0],
+      ] as const) {
+        cases.push({ hook: 'sysctl', config, calls: [`Y ${path} ${count} ${pos}`] });
+      }
+      cases.push({ hook: 'sysctl', config, calls: [`W ${path} ${text('3')} 1`, `Y ${path} 100 0`] });
+    }
+  }
+  return cases;
+}
+
+function sockopts(): Case[] {
+  const cases: Case[] = [];
+  const before = [`S 1 ${INET} ${STREAM} 0`];
+  const set: [number, number, string, number][] = [
+    [1, 7, int(10000), 4],
+    [1, 7, int(10), 4],
+    [1, 8, int(5000), 4],
+    [1, 7, int(5), 2],
+    [1, 2, int(7), 4],
+    [1, 12, int(3), 4],
+    [1, 36, int(9), 4],
+    [1, 3, int(1), 4],
+    [0, 2, '40', 1],
+    [0, 2, int(300), 4],
+    [6, 1, int(1), 4],
+    [6, 13, text('reno'), 4],
+    [6, 13, text('nonesuch'), 8],
+    [6, 4, int(100), 4],
+    [4660, 1, int(1), 4],
+    [1, 9, int(1), 4],
+  ];
+  const setConfigs: Config[] = [
+    {},
+    { verdict: 0 },
+    { flags: FLAGS.value, ip: Uint8Array.of(0x88, 0x13, 0, 0) },
+    { flags: FLAGS.optlen, optlen: -1 },
+    { flags: FLAGS.optlen, optlen: -2 },
+    { flags: FLAGS.optlen, optlen: 17 },
+    { flags: FLAGS.optlen, optlen: 16 },
+    { flags: FLAGS.optlen, optlen: 2 },
+    { flags: FLAGS.option, level: 1, optname: 7 },
+    {
+      flags: FLAGS.option | FLAGS.value | FLAGS.optlen,
+      level: 1,
+      optname: 9,
+      optlen: 4,
+      ip: Uint8Array.of(1, 0, 0, 0),
+    },
+  ];
+  for (const config of setConfigs) {
+    for (const [level, optname, value, len] of set) {
+      const calls = [`O 1 ${level} ${optname} ${value} ${len}`];
+      cases.push({ hook: 'setsockopt', before, config, calls });
+    }
+  }
+  // The default congestion control is the machine's.
+  const chosen = [...before, `O 1 6 13 ${text('reno')} 4`];
+  const get = [
+    [1, 7, 4],
+    [1, 7, 2],
+    [1, 7, 20],
+    [1, 3, 4],
+    [6, 13, 16],
+    [6, 13, 3],
+    [0, 2, 4],
+    [4660, 1, 8],
+    [1, 7, 0],
+  ];
+  const getConfigs: Config[] = [
+    {},
+    { verdict: 0 },
+    { flags: FLAGS.value, ip: Uint8Array.of(1, 2, 3, 4) },
+    { flags: FLAGS.value | FLAGS.optlen, optlen: 4, ip: Uint8Array.of(9, 9, 9, 9) },
+    { flags: FLAGS.optlen, optlen: 30 },
+    { flags: FLAGS.optlen, optlen: 1 },
+    { flags: FLAGS.value | FLAGS.optlen | FLAGS.retval, optlen: 4, ip: Uint8Array.of(5, 0, 0, 0) },
+  ];
+  for (const config of getConfigs) {
+    for (const [level, optname, room] of get) {
+      cases.push({ hook: 'getsockopt', before: chosen, config, calls: [`G 1 ${level} ${optname} ${room}`] });
+    }
+  }
+  return cases;
+}
+
+function addresses(): Case[] {
+  const cases: Case[] = [];
+  const v6 = (last: number): Uint8Array => Uint8Array.from([...new Uint8Array(15), last]);
+  const rewrites = (family: number): Config[] => [
+    {},
+    { verdict: 0 },
+    { flags: FLAGS.port, port: 7777 },
+    { flags: FLAGS.port, port: 0 },
+    { flags: FLAGS.value, ip: family === INET ? Uint8Array.of(127, 0, 0, 2) : v6(1) },
+    { flags: FLAGS.value | FLAGS.port, ip: family === INET ? Uint8Array.of(10, 0, 0, 9) : v6(9), port: 7000 },
+  ];
+  for (const family of [INET, INET6]) {
+    const [own, other] = family === INET ? ['127.0.0.1', '10.1.2.3'] : ['::1', '2001:db8::5'];
+    const any = family === INET ? '0.0.0.0' : '::';
+    for (const config of rewrites(family)) {
+      for (const type of [STREAM, DGRAM]) {
+        const before = [`S 1 ${family} ${type} 0`];
+        const push = (hook: string, more: readonly string[], ...calls: string[]): void =>
+          void cases.push({ hook, before: [...before, ...more], config, calls });
+        push('bind', [], `B 1 ${at(own, 6000)}`, `B 1 ${at(own, 6001)}`);
+        push('bind', [], `B 1 ${at(any, 6000)}`);
+        push('bind', [], `B 1 ${at(other, 6000)}`);
+        push('bind', [], `B 1 ${at(own, 6000).slice(0, 20)}`);
+        push('connect', [], `C 1 ${at(own, 5999)}`, 'P 1');
+        push('connect', [], `C 1 ${at(other, 80)}`, 'P 1');
+        push('connect', [], `C 1 ${at(own, 80).slice(0, 24)}`);
+        push(
+          'connect',
+          [`S 2 ${family} ${type} 0`, `B 2 ${at(own, 7777)}`, ...(type === STREAM ? ['L 2'] : [])],
+          `C 1 ${at(own, 7777)}`,
+          'P 1',
+          `C 1 ${at(own, 7777)}`,
+        );
+        cases.push({ hook: 'sock_create', config, calls: before });
+      }
+      const pair = [
+        `S 1 ${family} ${DGRAM} 0`,
+        `S 2 ${family} ${DGRAM} 0`,
+        `B 1 ${at(own, 6000)}`,
+        `B 2 ${at(own, 7777)}`,
+      ];
+      const push = (...calls: string[]): void => void cases.push({ hook: 'sendmsg', before: pair, config, calls });
+      push(`T 1 ${at(own, 7777)}`, 'R 2');
+      push(`T 1 ${at(own, 5000)}`);
+      push(`T 1 ${at(own, 0)}`);
+      push('T 1 -');
+      push(`T 1 ${at(other, 7777)}`);
+      push(`T 1 ${at(own, 7777).slice(0, 16)}`);
+      cases.push({ hook: 'recvmsg', before: [...pair, `T 1 ${at(own, 7777)}`], config, calls: ['R 2', 'R 2'] });
+    }
+  }
+  return cases;
+}
+
+function devices(): Case[] {
+  return ['/dev/null', '/dev/zero', '/dev/urandom'].flatMap((path) =>
+    [0, 1, 2].flatMap((mode) =>
+      [0, 1].map((verdict) => ({ hook: 'device', config: { verdict }, calls: [`D ${path} ${mode}`] })),
+    ),
+  );
+}
+
+/** Everything. Sockets 1 and 2 are closed after each case. */
+export const CASES: readonly Case[] = [...sysctls(), ...sockopts(), ...addresses(), ...devices()];

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+// Programs that do what a map says and note what they saw: one for each hook that is compared.
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+struct config {
+	__u32 verdict;
+	__u32 flags;
+	__u32 ip[4];
+	__u32 port;
+	__s32 optlen;
+	__u32 level;
+	__u32 optname;
+	__u32 pos;
+	__u32 text_len; /* less one */
+	char text[32];
+};
+
+struct note {
+	__u32 calls;
+	__s32 seen[11];
+	char name[32];
+	char current[32];
+	char fresh[32];
+};
+
+#define SET_VALUE 1
+#define SET_POS 2
+#define SET_OPTLEN 4
+#define SET_OPTION 8
+#define SET_RETVAL 16
+#define SET_PORT 32
+#define SMALL 64
+#define BASE_NAME 128
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct config);
+} config SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct note);
+} note SEC(".maps");
+
+#define barrier() asm volatile("" ::: "memory")
+
+#define BEGIN                                                   \
+	__u32 key = 0;                                          \
+	struct config *c = bpf_map_lookup_elem(&config, &key);  \
+	struct note *n = bpf_map_lookup_elem(&note, &key);      \
+	if (!c || !n)                                           \
+		return 1;                                       \
+	n->calls++;
+
+SEC("cgroup/sysctl")
+int sys(struct bpf_sysctl *ctx)
+{
+	BEGIN
+	n->seen[0] = ctx->write;
+	n->seen[1] = ctx->file_pos;
+	if (c->flags & BASE_NAME)
+		n->seen[2] = bpf_sysctl_get_name(ctx, n->name, 32, 1);
+	else if (c->flags & SMALL)
+		n->seen[2] = bpf_sysctl_get_name(ctx, n->name, 8, 0);
+	else
+		n->seen[2] = bpf_sysctl_get_name(ctx, n->name, 32, 0);
+	if (c->flags & SMALL) {
+		n->seen[3] = bpf_sysctl_get_current_value(ctx, n->current, 2);
+		n->seen[4] = bpf_sysctl_get_new_value(ctx, n->fresh, 2);
+	} else {
+		n->seen[3] = bpf_sysctl_get_current_value(ctx, n->current, 32);
+		n->seen[4] = bpf_sysctl_get_new_value(ctx, n->fresh, 32);
+	}
+	if (c->flags & SET_VALUE) {
+		__u32 len = (c->text_len & 15) + 1;
+
+		n->seen[5] = bpf_sysctl_set_new_value(ctx, c->text, len);
+	}
+	if (c->flags & SET_POS)
+		ctx->file_pos = c->pos;
+	return c->verdict & 1;
+}
+
+SEC("cgroup/setsockopt")
+int setopt(struct bpf_sockopt *ctx)
+{
+	char *value = ctx->optval;
+
+	BEGIN
+	n->seen[0] = ctx->level;
+	n->seen[1] = ctx->optname;
+	n->seen[2] = ctx->optlen;
+	n->seen[3] = ctx->optval_end - ctx->optval;
+	if ((void *)(value + 4) <= ctx->optval_end) {
+		n->seen[4] = *(__u32 *)value;
+		if (c->flags & SET_VALUE)
+			*(__u32 *)value = c->ip[0];
+		barrier();
+	}
+	if (c->flags & SET_OPTLEN) {
+		ctx->optlen = c->optlen;
+		barrier();
+	}
+	if (c->flags & SET_OPTION) {
+		ctx->level = c->level;
+		barrier();
+		ctx->optname = c->optname;
+		barrier();
+	}
+	return c->verdict & 1;
+}
+
+SEC("cgroup/getsockopt")
+int getopt(struct bpf_sockopt *ctx)
+{
+	char *value = ctx->optval;
+
+	BEGIN
+	n->seen[0] = ctx->level;
+	n->seen[1] = ctx->optname;
+	n->seen[2] = ctx->optlen;
+	n->seen[3] = ctx->optval_end - ctx->optval;
+	n->seen[4] = ctx->retval;
+	if ((void *)(value + 4) <= ctx->optval_end) {
+		n->seen[5] = *(__u32 *)value;
+		if (c->flags & SET_VALUE)
+			*(__u32 *)value = c->ip[0];
+		barrier();
+	}
+	if (c->flags & SET_OPTLEN) {
+		ctx->optlen = c->optlen;
+		barrier();
+	}
+	if (c->flags & SET_RETVAL) {
+		ctx->retval = 0;
+		barrier();
+	}
+	return c->verdict & 1;
+}
+
+static __always_inline void look(struct bpf_sock_addr *ctx, struct note *n)
+{
+	n->seen[0] = ctx->user_family;
+	n->seen[1] = ctx->user_port;
+	n->seen[2] = ctx->family;
+	n->seen[3] = ctx->type;
+	n->seen[4] = ctx->protocol;
+}
+
+#define ADDR4(section, fn, result)                     \
+	SEC(section) int fn(struct bpf_sock_addr *ctx) \
+	{                                              \
+		BEGIN                                  \
+		look(ctx, n);                          \
+		n->seen[5] = ctx->user_ip4;            \
+		if (c->flags & SET_VALUE)              \
+			ctx->user_ip4 = c->ip[0];      \
+		if (c->flags & SET_PORT)               \
+			ctx->user_port = c->port;      \
+		return result;                         \
+	}
+
+#define ADDR6(section, fn, result)                     \
+	SEC(section) int fn(struct bpf_sock_addr *ctx) \
+	{                                              \
+		BEGIN                                  \
+		look(ctx, n);                          \
+		n->seen[5] = ctx->user_ip6[0];         \
+		n->seen[6] = ctx->user_ip6[1];         \
+		n->seen[7] = ctx->user_ip6[2];         \
+		n->seen[8] = ctx->user_ip6[3];         \
+		if (c->flags & SET_VALUE) {            \
+			ctx->user_ip6[0] = c->ip[0];   \
+			ctx->user_ip6[1] = c->ip[1];   \
+			ctx->user_ip6[2] = c->ip[2];   \
+			ctx->user_ip6[3] = c->ip[3];   \
+		}                                      \
+		if (c->flags & SET_PORT)               \
+			ctx->user_port = c->port;      \
+		return result;                         \
+	}
+
+ADDR4("cgroup/bind4", bind4, c->verdict & 1)
+ADDR4("cgroup/connect4", connect4, c->verdict & 1)
+ADDR4("cgroup/sendmsg4", sendmsg4, c->verdict & 1)
+ADDR4("cgroup/recvmsg4", recvmsg4, 1)
+ADDR6("cgroup/bind6", bind6, c->verdict & 1)
+ADDR6("cgroup/connect6", connect6, c->verdict & 1)
+ADDR6("cgroup/sendmsg6", sendmsg6, c->verdict & 1)
+ADDR6("cgroup/recvmsg6", recvmsg6, 1)
+
+SEC("cgroup/sock_create")
+int create(struct bpf_sock *ctx)
+{
+	BEGIN
+	n->seen[0] = ctx->family;
+	n->seen[1] = ctx->type;
+	n->seen[2] = ctx->protocol;
+	if (c->flags & SET_VALUE)
+		ctx->mark = c->ip[0];
+	return c->verdict & 1;
+}
+
+SEC("cgroup/post_bind4")
+int post4(struct bpf_sock *ctx)
+{
+	BEGIN
+	n->seen[0] = ctx->src_ip4;
+	n->seen[1] = ctx->src_port;
+	return c->verdict & 1;
+}
+
+SEC("cgroup/post_bind6")
+int post6(struct bpf_sock *ctx)
+{
+	BEGIN
+	n->seen[0] = ctx->src_ip6[3];
+	n->seen[1] = ctx->src_port;
+	return c->verdict & 1;
+}
+
+SEC("cgroup/dev")
+int dev(struct bpf_cgroup_dev_ctx *ctx)
+{
+	BEGIN
+	n->seen[0] = ctx->access_type;
+	n->seen[1] = ctx->major;
+	n->seen[2] = ctx->minor;
+	return c->verdict & 1;
+}
+
+char LICENSE[] SEC("license") = "GPL";
