@@ -26,6 +26,25 @@ const FRAME = new Uint8Array(64).fill(7);
 const firewall = (kernel: SimulatedKernel) => openObject(FIREWALL, { sys: kernel, name: 'firewall' }).load();
 const u32 = (value: number): Uint8Array => new Uint8Array(new Uint32Array([value]).buffer);
 
+describe.each(['interpreter', 'jit'] as const)('the firewall on the %s', (engine) => {
+  it('gives the verdicts and maps of the other engine', () => {
+    const run = (name: 'interpreter' | 'jit'): unknown => {
+      const kernel = createKernel({ engine: name });
+      using obj = firewall(kernel);
+      const device = kernel.net.device('eth0');
+      using _link = obj.program('firewall').attachXdp(device);
+      const codes: number[] = [];
+      for (let host = 0; host < 64; host++) {
+        const frame = new Uint8Array(60).map((_, i) => (host * i) & 0xff);
+        frame.set([0x08, 0x00, 0x45, 0, 0, 46, 0, 0, 0, 0, 64, host % 3 === 0 ? 17 : 6, 0, 0, 10, 0, 0, host], 12);
+        codes.push(device.receive(frame).code);
+      }
+      return [codes, [...obj.map('counters').entries()], [...obj.map('sources').entries()].length];
+    };
+    expect(run(engine)).toEqual(run('interpreter'));
+  });
+});
+
 describe('two kernels in one process', () => {
   it('do not see each other', () => {
     const first = createKernel();

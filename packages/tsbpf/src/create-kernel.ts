@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: MIT
-import { ENOSYS, NotSupportedError } from '@tsbpf/uapi';
 import { cgroupsOf, type Cgroups } from '@tsbpf/cgroup';
-import { createInterpreter } from '@tsbpf/interpreter';
 import { createKernel as createKernelOf, type EnvOptions, type Kernel } from '@tsbpf/kernel';
 import type { ExecObserver, HelperFn, KernelVersion, Registries } from '@tsbpf/core';
 import { netOf, type Net } from '@tsbpf/net';
 import { tracingOf, type Tracing } from '@tsbpf/tracing';
 import { verify } from '@tsbpf/verifier';
 import { vmlinuxBtf } from '@tsbpf/vmlinux';
+import { createEngine, type EngineName } from './engine.ts';
 import { defaultRegistries } from './registries.ts';
-
-/** An engine by name. */
-export type EngineName = 'interpreter' | 'jit';
 
 export interface CreateKernelOptions extends EnvOptions {
   /** The Linux version whose rules apply. */
   version?: KernelVersion;
+  /** What runs programs: the interpreter unless given. */
   engine?: EngineName;
   /** The interpreter validates every access against live memory: slower, and a net under the verifier. */
   checked?: boolean;
@@ -50,22 +47,17 @@ export interface SimulatedKernel extends Kernel {
 
 /**
  * Makes a simulated Linux: deterministic, and sharing nothing with other kernels of the process.
- * @errno ENOSYS NotSupportedError: a version or an engine that is not there.
+ * @errno ENOSYS NotSupportedError: a version that is not simulated, or the JIT where there is no WebAssembly.
+ * @errno EINVAL UsageError: options that do not go together.
  */
 export function createKernel(options: CreateKernelOptions = {}): SimulatedKernel {
   const { version = '5.6', engine = 'interpreter', checked, vmlinux, memory, fdLimit, registries, ...more } = options;
   const { devices = ['eth0'], ...env } = more;
-  if (engine !== 'interpreter') {
-    throw new NotSupportedError(`the engine "${engine}" is not there; use "interpreter"`, {
-      errno: ENOSYS,
-      feature: `engine ${engine}`,
-    });
-  }
   const kernel = createKernelOf({
     version,
     registries: registries ?? defaultRegistries(),
     verify,
-    executor: (services) => createInterpreter(services, { checked }),
+    executor: (services) => createEngine(services, { engine, checked }),
     vmlinux: vmlinux ?? vmlinuxBtf(),
     env,
     ...(memory === undefined ? {} : { memory }),

@@ -2,7 +2,8 @@
 // The facade: a simulated kernel with everything in it, the loader, and the constants, attributes and errors of bpf(2).
 // eslint-disable-next-line no-restricted-syntax -- users take constants and errors from here
 export * from '@tsbpf/uapi';
-export { createKernel, type CreateKernelOptions, type EngineName, type SimulatedKernel } from './create-kernel.ts';
+export { createKernel, type CreateKernelOptions, type SimulatedKernel } from './create-kernel.ts';
+export type { EngineName } from './engine.ts';
 export { defaultRegistries } from './registries.ts';
 export { runBytecode, type RunBytecodeOptions, type RunBytecodeResult } from './run-bytecode.ts';
 export {

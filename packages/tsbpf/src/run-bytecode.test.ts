@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { FaultError, NotSupportedError, runBytecode } from './index.ts';
+import { FaultError, UsageError, runBytecode } from './index.ts';
 
 interface Case {
   readonly name: string;
@@ -68,7 +68,12 @@ describe('runBytecode', () => {
     expect(runBytecode({ insns, helpers: { 1: ([a]) => a * 2n } }).r0).toBe(10n);
   });
 
-  it('says which engine is not there', () => {
-    expect(() => runBytecode({ insns: hex('9500000000000000'), engine: 'jit' })).toThrow(NotSupportedError);
+  it.each(plain.filter((c) => c.expected_error === null).map((c) => [c.name, c] as const))('%s, compiled', (_, c) => {
+    const { r0 } = runBytecode({ insns: hex(c.insns_hex.join('')), mem: hex(c.mem_hex ?? ''), engine: 'jit' });
+    expect(r0).toBe(BigInt.asUintN(64, BigInt(c.result ?? 0)));
+  });
+
+  it('says what the JIT cannot do', () => {
+    expect(() => runBytecode({ insns: hex('9500000000000000'), engine: 'jit', maxInsns: 1 })).toThrow(UsageError);
   });
 });

@@ -94,6 +94,7 @@ export function addRunCommand(program: Command, session: Session, done: (status:
     .option('--repeat <N>', 'run that often')
     .option('--kernel <VERSION>', 'rules of this Linux version', '5.6')
     .option('--btf <FILE>', 'BTF to lay kernel structures out by')
+    .option('--engine <NAME>', 'interpreter or jit', 'interpreter')
     .option('--checked', 'check every memory access against live memory')
     .option('--json', 'one object')
     .action((path: string, options: RunOptions) => done(run(path, options, session)));
