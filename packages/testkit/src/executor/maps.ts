@@ -90,8 +90,7 @@ export const mapCases: readonly ExecutorCase[] = [
     name: 'a full hash takes replacements, and gives deleted elements out again on every CPU',
     run(k) {
       const map = k.map('hash', { maxEntries: 2 });
-      const ops = { update: 0, delete: 0 };
-      const run = (op: keyof typeof ops, key: number, cpu: number): number => {
+      const run = (op: 'update' | 'delete', key: number, cpu: number): number => {
         k.state.env.cpu = cpu;
         const asm = `stw [r10-4], ${key}\nstdw [r10-16], 1\nmov r1, 0\nmov r2, r10\nadd r2, -4\nmov r3, r10\nadd r3, -16\nmov r4, 0\ncall 1\nexit`;
         return Number(BigInt.asIntN(64, k.run(k.load(asm, { calls: [k.mapOp(map, op)] }))));
