@@ -3,7 +3,7 @@
 //   tsx --conditions=@tsbpf/source tools/selftests/run.ts --sys packages/verifier/test/fake-sys.ts --kernel 5.6.4
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type Btf, validateBtf } from '@tsbpf/btf';
+import { type Btf, parseBtf, validateBtf } from '@tsbpf/btf';
 import { HELPER_PROTOS, type HelperVariant, type KernelBtf, type MapFacts, type VerifierEnv, defineHelper } from '@tsbpf/core';
 import { decodeInsns } from '@tsbpf/insn';
 import {
@@ -11,6 +11,7 @@ import {
   BPF_MAP_CREATE,
   BPF_MAP_UPDATE_ELEM,
   BPF_PROG_LOAD,
+  EBADF,
   EINVAL,
   ENOENT,
   InternalError,
@@ -58,7 +59,8 @@ export function createSys(options: { unprivileged?: boolean } = {}): Sys {
     progType: (type) => types.get(type),
     mapByFd(fd) {
       const it = fds.get(fd);
-      if (it === undefined) return -9;
+      // Standard input, output and error are files, but no maps.
+      if (it === undefined) return fd >= 0 && fd <= 2 ? -EINVAL : -EBADF;
       return it !== 'prog' && 'keySize' in it ? it : -EINVAL;
     },
     helper: (variant) => (variant in HELPER_PROTOS ? defineHelper(variant as HelperVariant) : undefined),
@@ -111,9 +113,9 @@ export function createSys(options: { unprivileged?: boolean } = {}): Sys {
 
   const loadBtf = (attr: BtfLoadAttr): number => {
     const bytes = attr.btf ?? new Uint8Array();
-    const result = validateBtf(bytes);
-    if (result.errno !== 0 || result.btf === undefined) return -EINVAL;
-    return open({ id: 1, btf: result.btf, bytes, get: () => undefined, put: () => undefined });
+    const { errno } = validateBtf(bytes);
+    if (errno !== 0) return -errno;
+    return open({ id: 1, btf: parseBtf(bytes), bytes, get: () => undefined, put: () => undefined });
   };
 
   const loadProg = (attr: ProgLoadAttr): number => {

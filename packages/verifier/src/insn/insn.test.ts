@@ -9,6 +9,8 @@ const insn = (code: number, fields: Partial<Insn> = {}): Insn => ({ code, dst: 0
 const EXIT = insn(0x95);
 const OUT = '\nr0 = 0\nexit';
 
+type Row = readonly [what: string, text: string, errno: number, messages: readonly string[], options?: RigOptions];
+
 describe('fields an instruction does not use', () => {
   it.each([
     ['BPF_NEG uses reserved fields', insn(0x87, { imm: 1 })],
@@ -124,7 +126,7 @@ describe('comparisons', () => {
 });
 
 describe('loads from the packet in the classic way', () => {
-  const cases: readonly (readonly [string, string, number, readonly string[], RigOptions?])[] = [
+  const cases: readonly Row[] = [
     ['good', 'r6 = r1\nr0 = *(u16 *)skb[12]\nexit', 0, []],
     [
       'r6 is not the context',
@@ -153,10 +155,11 @@ describe('loads from the packet in the classic way', () => {
     ],
     ['r1 is lost', 'r6 = r1\nr0 = *(u16 *)skb[12]\nr0 = r1\nexit', 13, ['R1 !read_ok']],
   ];
-  it.each(cases)('%s', (_what, text, errno, messages, options) => {
-    const result = verifyText(text, options);
-    expect({ errno: result.errno || 0, messages: messagesOf(result.log) }).toEqual({ errno: -errno || 0, messages });
-  });
+  for (const [what, text, errno, messages, options] of cases)
+    it(what, () => {
+      const result = verifyText(text, options);
+      expect({ errno: result.errno || 0, messages: messagesOf(result.log) }).toEqual({ errno: -errno || 0, messages });
+    });
 });
 
 describe('exit values', () => {

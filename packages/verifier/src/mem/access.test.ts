@@ -11,13 +11,14 @@ type Row = readonly [
 ];
 
 function check(rows: readonly Row[]): void {
-  it.each(rows)('%s', (_what, text, messages, options = {}) => {
-    const { errno, log } = verifyText(text, options);
-    expect({ errno, messages: messagesOf(log) }).toEqual({
-      errno: messages.length === 0 ? 0 : -(options.errno ?? 13),
-      messages,
+  for (const [what, text, messages, options = {}] of rows)
+    it(what, () => {
+      const { errno, log } = verifyText(text, options);
+      expect({ errno, messages: messagesOf(log) }).toEqual({
+        errno: messages.length === 0 ? 0 : -(options.errno ?? 13),
+        messages,
+      });
     });
-  });
 }
 
 const OUT = '\nr0 = 0\nexit';
