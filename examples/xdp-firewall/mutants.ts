@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Small changes to firewall.bpf.c, each of which Linux judges: most break a rule, some keep all of them.
 
-/** A change: pieces of the source, each found exactly once, and what replaces them. */
-export interface Mutant {
-  readonly name: string;
-  readonly edits: readonly (readonly [from: string, to: string])[];
-}
+import { edit as one, type Mutant } from '../../tools/kernel-words/mutant.ts';
 
 const ETH_CHECK = 'if ((void *)(eth + 1) > c.end) {';
 const VLAN_CHECK = 'if ((void *)(vlan + 1) > c.end) {';
@@ -18,7 +14,6 @@ const COUNT_BODY = '\tif (value)\n\t\t*value += 1;';
 const PROLOGUE = '\tint verdict = XDP_PASS;\n';
 const LAST = '\tlast_verdict = verdict;\n\treturn verdict;';
 
-const one = (name: string, from: string, to: string): Mutant => ({ name, edits: [[from, to]] });
 /** Statements put before the final return. */
 const atEnd = (name: string, statements: string): Mutant => one(name, LAST, `\t${statements}\n${LAST}`);
 
@@ -111,14 +106,3 @@ export const MUTANTS: readonly Mutant[] = [
   one('the verdict is out of range', PROLOGUE, '\tint verdict = 77;\n'),
   one('more extension headers', '#define MAX_IPV6_HEADERS 4', '#define MAX_IPV6_HEADERS 7'),
 ];
-
-/** The mutant's source. @throws TypeError where an edit does not find its place exactly once. */
-export function mutate(source: string, mutant: Mutant): string {
-  let text = source;
-  for (const [from, to] of mutant.edits) {
-    if (text.split(from).length !== 2)
-      throw new TypeError(`mutant "${mutant.name}": found ${text.split(from).length - 1} times: ${from}`);
-    text = text.replace(from, () => to);
-  }
-  return text;
-}
