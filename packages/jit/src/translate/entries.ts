@@ -3,6 +3,7 @@
 import { KERNEL_BASE } from '@tsbpf/memory';
 import { InternalError } from '@tsbpf/uapi';
 import { I32, I64, memOp, op, type FunctionBuilder } from '@tsbpf/wasm';
+import { blockArgAt, pushLevel } from './level.ts';
 import { LEVEL, SCRATCH, type EntryPoint } from './source.ts';
 import type { Unit } from './unit.ts';
 
@@ -125,12 +126,16 @@ export function writeBodyEntry(unit: Unit, entry: EntryPoint): void {
   const name = `body${entry.subprog}`;
   const fn = unit.module.func({ name, params, results: [I32], exportAs: name });
   const r0 = fn.local(I64);
+  for (let reg = 2; reg <= 5; reg++) {
+    if ((func.blockArgs & (1 << reg)) === 0) continue;
+    pushLevel(fn, 0);
+    pushWords(fn, 2 * reg - 1);
+    fn.memory(memOp.i64Store, blockArgAt(reg));
+  }
   fn.localGet(0);
   for (let reg = 1; reg <= 5; reg++) if ((func.args & (1 << reg)) !== 0) pushWords(fn, 2 * reg - 1);
   if (entry.subprog === 0 && unit.source.kernel !== undefined) {
-    fn.localGet(0);
-    fn.i32Const(-LEVEL.align);
-    fn.op(op.i32And);
+    pushLevel(fn, 0);
     fn.memory(memOp.i32Load, LEVEL.tailCalls);
   }
   fn.call(func.fn);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { isLdImm64 } from '@tsbpf/insn';
 import { BPF_ALU, BPF_ALU64, BPF_CALL, BPF_JMP, BPF_JMP32, BPF_LD, BPF_LDX, BPF_ST, BPF_STX } from '@tsbpf/uapi';
-import { op } from '@tsbpf/wasm';
+import { memOp, op } from '@tsbpf/wasm';
 import { emitAlu } from './alu.ts';
 import type { Body } from './body.ts';
 import { emitCall } from './call.ts';
@@ -11,6 +11,7 @@ import { emitMemory } from './memory.ts';
 import { emitPacketLoad } from './packet.ts';
 import { writeStructured, type BlockWriter } from './structure.ts';
 import { emitTailCall, storeTailCalls } from './tail-call.ts';
+import { blockArgAt, pushLevel } from './level.ts';
 import { unknownInsn } from './unknown.ts';
 
 /** Times that may_goto falls through in one activation. @see include/linux/bpf.h, BPF_MAX_LOOPS */
@@ -27,6 +28,12 @@ export function writeFunction(body: Body): void {
     fn.localSet(body.loops);
   }
   if (func.subprog === 0 && unit.nestsTailCalls) storeTailCalls(body);
+  for (let reg = 2; reg <= 5; reg++) {
+    if ((func.blockArgs & (1 << reg)) === 0) continue;
+    pushLevel(fn, body.base);
+    fn.memory(memOp.i64Load, blockArgAt(reg));
+    body.set(reg);
+  }
   const entryKnown = order.isLoop[0] === 1 ? undefined : body.known;
   const nothing = new Array<number | undefined>(body.known.length).fill(undefined);
   const knownAtEnd: (readonly (number | undefined)[])[] = [];

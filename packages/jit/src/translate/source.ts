@@ -54,9 +54,10 @@ export const SCRATCH = { retHi: 0, retLo: 4, batchCtx: 8, bytes: 16 } as const;
 
 /**
  * The stacks of one level of nested runs: a control block, then the frames. It is aligned, so that Wasm finds the
- * control block from any frame's base. A base is R10 less 512.
+ * control block from any frame's base. A base is R10 less 512. At `args` are R2 to R5 of a main function that reads them:
+ * an extension, which has all the arguments of what it replaces.
  */
-export const LEVEL = { align: 8192, frames: 64, bytes: 64 + 8 * 512, tailCalls: 0 } as const;
+export const LEVEL = { align: 8192, frames: 64, bytes: 64 + 8 * 512, tailCalls: 0, args: 8 } as const;
 
 /** Where a program object keeps its number in the table of tail calls: the place of Linux's `bpf_func`. */
 export const PROG_TABLE_IDX = 48;

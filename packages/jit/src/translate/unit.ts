@@ -25,6 +25,8 @@ export interface UnitFunc {
   readonly order: FlowOrder;
   /** Bits of R1 to R5 that are parameters, in order, behind the frame's base. */
   args: number;
+  /** Bits of R2 to R5 that a main function finds in its level's control block. */
+  blockArgs: number;
   readonly subprog: number | undefined;
   fn: FunctionBuilder | undefined;
   /** Copied into callers. */
@@ -144,7 +146,7 @@ export class Unit {
       const graph = flowGraph(source.insns, start);
       const order = flowOrder(graph.blocks);
       const subprog = subprogs.get(start);
-      this.funcs.set(start, { start, graph, order, args: 0, subprog, fn: undefined, inlined: false });
+      this.funcs.set(start, { start, graph, order, args: 0, blockArgs: 0, subprog, fn: undefined, inlined: false });
       work.push(...graph.callees);
     }
     // Least fixed point: what a function passes on, it reads.
@@ -161,7 +163,10 @@ export class Unit {
       func.inlined = source.inlining && this.#isInlinable(func);
       // A main function has the signature of a tail call's target.
       const isTarget = func.subprog === 0 && source.kernel !== undefined;
-      if (isTarget) func.args = 0b10;
+      if (isTarget) {
+        func.blockArgs = func.args & 0b111100;
+        func.args = 0b10;
+      }
       if (func.inlined) continue;
       const params: ValType[] = [I32];
       const paramNames = ['base'];
