@@ -7,7 +7,7 @@ import type { BtfType } from '../types.ts';
 /** Deepest recursion through types. Real kernels need fewer than 100. */
 const MAX_DEPTH = 1500;
 
-const NOT_ORDERED = 0;
+/** How far a type's place in the output is settled; 0 before it is looked at. */
 export const ORDERING = 1;
 export const ORDERED = 2;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Maps as `bpftool map dump` prints them.
-import { Btf, formatJson, formatValue, type BpfMap } from 'tsbpf';
+import { type Btf, formatJson, formatValue, type BpfMap } from 'tsbpf';
 
 type Json = Parameters<typeof formatJson>[0];
 
