@@ -13,7 +13,7 @@ import type {
 import { ENOSYS, NotSupportedError } from '@tsbpf/uapi';
 import { Linker } from './link/linker.ts';
 import { importOf } from './link/wide-args.ts';
-import { compileFor, entryPoints, type Compiled } from './run/compile.ts';
+import { compileFor, entryPoints, slotFunctions, type Compiled } from './run/compile.ts';
 import { CallObject } from './run/call-object.ts';
 import type { Engine, OwnProgram } from './run/engine.ts';
 import { faultOf } from './run/fault.ts';
@@ -57,6 +57,8 @@ export class LoadedProgram implements OwnProgram {
   readonly #call: HelperCall;
   readonly #symbols: TextSymbol[] = [];
   readonly #slotBySubprog: FuncSlot[] = [];
+  /** Static functions that were attached to, or entered: they are functions of their own from then on. */
+  readonly #traced = new Set<number>();
   #compiled: Compiled;
   #exports!: Exports;
   #run!: Exports['run'];
@@ -79,9 +81,9 @@ export class LoadedProgram implements OwnProgram {
     this.#linker = new Linker(engine.kernel, verified);
     this.#call = new CallObject(engine, prog);
     engine.refresh();
-    this.#compiled = compileFor(engine, verified, this.#linker);
+    this.#compiled = compileFor(engine, verified, this.#linker, this.#traced);
     this.#instantiate();
-    this.slots = entryPoints(verified).map(({ subprog, name }) => {
+    this.slots = slotFunctions(verified).map(({ subprog, name }) => {
       const body: FuncEntry = subprog === 0 ? this.body : (regs) => void this.#enter(subprog, regs, 0);
       const { slot, symbol } = makeSlot(engine.kernel.text, {
         prog,
@@ -166,7 +168,7 @@ export class LoadedProgram implements OwnProgram {
   }
 
   relink(): void {
-    this.#compiled = compileFor(this.engineOf, this.#verified, this.#linker);
+    this.#compiled = compileFor(this.engineOf, this.#verified, this.#linker, this.#traced);
     this.#instantiate();
   }
 
@@ -188,6 +190,7 @@ export class LoadedProgram implements OwnProgram {
       other.slots.find((slot) => slot.subprog === subprog)?.body(regs);
       return tailCalls;
     }
+    this.#trace(subprog);
     const { lo, hi } = regs;
     const { mem, kernel } = engine;
     // Of a global function the first argument is the context, where it is a pointer.
@@ -218,10 +221,19 @@ export class LoadedProgram implements OwnProgram {
 
   /** What is attached to a function changed. */
   #patch(subprog: number, entry: FuncEntry | undefined): void {
+    this.#trace(subprog);
     this.#flag(subprog).value = entry === undefined ? 0 : 1;
     if (subprog === 0) this.#attached = entry;
     const mirrored = this.#fallback?.slots.find((slot) => slot.subprog === subprog);
     if (mirrored !== undefined) mirrored.patched = entry;
+  }
+
+  /** Makes sure that a function has an entry of its own. */
+  #trace(subprog: number): void {
+    if (subprog === 0 || this.#traced.has(subprog)) return;
+    if (this.#verified.subprogs[subprog].linkage === 'global') return;
+    this.#traced.add(subprog);
+    this.relink();
   }
 
   #flag(subprog: number): WebAssembly.Global {
@@ -279,7 +291,7 @@ export class LoadedProgram implements OwnProgram {
 
   /** Whether no call inside of the program can lead out of it by a patched slot. */
   #slotsAreStatic(services: Compiled['services']): boolean {
-    return !services.has('tailNested') && entryPoints(this.#verified).length === 1;
+    return !services.has('tailNested') && entryPoints(this.#verified, this.#traced).length === 1;
   }
 
   /** Calls what is attached to a function, with the words of R1 to R5; the low word of R0, and the high one in memory. */

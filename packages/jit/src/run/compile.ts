@@ -12,10 +12,18 @@ export interface Compiled extends Omit<Translation, 'bytes'> {
   readonly codeBytes: number;
 }
 
-/** Main and the global functions. */
-export function entryPoints({ subprogs }: VerifiedProg): EntryPoint[] {
-  return subprogs.flatMap(({ start, name, linkage }, subprog) =>
-    subprog === 0 || linkage === 'global' ? [{ subprog, start, name }] : [],
+/** Functions that something may be attached to: main, the global ones, and the static ones that BTF describes. */
+export function slotFunctions({ subprogs }: VerifiedProg): EntryPoint[] {
+  return subprogs.flatMap(({ start, name, linkage, typeId }, subprog) =>
+    subprog === 0 || linkage === 'global' || typeId !== 0 ? [{ subprog, start, name }] : [],
+  );
+}
+
+/** Functions entered from outside: main, the global ones, and of the static ones, which are inlined else, those named. */
+export function entryPoints(verified: VerifiedProg, traced: ReadonlySet<number>): EntryPoint[] {
+  const { subprogs } = verified;
+  return slotFunctions(verified).filter(
+    ({ subprog }) => subprog === 0 || subprogs[subprog].linkage === 'global' || traced.has(subprog),
   );
 }
 
@@ -29,13 +37,19 @@ export function compileModule({ bytes, ...rest }: Translation): Compiled {
 }
 
 /**
- * The module of a program on this engine, from the cache or made now. Overridden helpers are not inlined.
+ * The module of a program on this engine, from the cache or made now. Overridden helpers and traced
+ * functions are not inlined.
  * @errno ENOSYS TooLargeError
  */
-export function compileFor(engine: Engine, verified: VerifiedProg, linker: Linker): Compiled {
+export function compileFor(
+  engine: Engine,
+  verified: VerifiedProg,
+  linker: Linker,
+  traced: ReadonlySet<number>,
+): Compiled {
   const outlined = linker.overridden();
   linker.outlined = outlined;
-  const key = [...outlined].sort().join();
+  const key = `${[...outlined].sort().join()} ${[...traced].sort().join()}`;
   let modules = engine.modules.get(verified);
   if (modules === undefined) engine.modules.set(verified, (modules = new Map<string, Compiled>()));
   let compiled = modules.get(key);
@@ -43,7 +57,7 @@ export function compileFor(engine: Engine, verified: VerifiedProg, linker: Linke
     compiled = compileModule(
       translate({
         insns: verified.insns,
-        entries: entryPoints(verified),
+        entries: entryPoints(verified, traced),
         kernel: engine.kernel satisfies KernelServices,
         sharedMemory: engine.sharedMemory,
         importsShared: engine.importsShared,
