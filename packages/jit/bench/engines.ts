@@ -3,6 +3,7 @@
 import { createInterpreter } from '@tsbpf/interpreter';
 import { createJit } from '../src/index.ts';
 import { ExecKernel } from '@tsbpf/testkit';
+import { EngineTarget } from './engine-target.ts';
 import { packetBytes, PROGRAMS } from './programs.ts';
 
 const SAMPLES = 11;
@@ -42,7 +43,7 @@ for (const { name, make, runs } of PROGRAMS) {
     mem.write64(ctx, mem.toAddr(packet));
     mem.write64(ctx + 8, mem.toAddr(packet + 1500));
     const results = mem.alloc(4 * runs);
-    const prog = make(k);
+    const prog = make(new EngineTarget(k));
     const r0 = k.run(prog, ctx);
     const count = engine === 'interpreter' ? Math.ceil(runs / 20) : runs;
     const batch = (): void => prog.loaded.runBatch({ ctxOff: ctx, strideBytes: 0, count, resultsOff: results });

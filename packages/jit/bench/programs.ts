@@ -1,11 +1,29 @@
 // SPDX-License-Identifier: MIT
 // Programs to measure engines with: arithmetic, memory, packets, maps, calls. The context begins with the addresses of
 // a packet and of its end.
-import type { ExecKernel, ExecProg } from '@tsbpf/testkit';
+
+/** A map where programs are measured: an engine's kernel, or the running one. */
+export interface BenchMap {
+  /** What `lddw` loads to name it. */
+  readonly addr: bigint;
+}
+
+/** What a call instruction reaches, in order of the instructions. */
+export type BenchCall = { readonly op: 'lookup' | 'update'; readonly map: BenchMap } | { readonly helper: string };
+
+/** Where programs are measured. */
+export interface BenchTarget<Prog = unknown> {
+  map(type: string, shape: { keySize?: number; valueSize: number; maxEntries: number; flags?: number }): BenchMap;
+  put(map: BenchMap, key: Uint8Array, value: Uint8Array): void;
+  /** `tailMap`: the prog array that a tail call goes through. */
+  load(asm: string, calls?: readonly BenchCall[], tailMap?: BenchMap): Prog;
+  progArray(maxEntries: number): BenchMap;
+  setProg(array: BenchMap, index: number, prog: Prog): void;
+}
 
 export interface BenchProgram {
   readonly name: string;
-  make(k: ExecKernel): ExecProg;
+  make<Prog>(k: BenchTarget<Prog>): Prog;
   /** Runs per sample on the JIT; the interpreter makes a twentieth. */
   readonly runs: number;
 }
@@ -49,16 +67,14 @@ function asm(name: string, runs: number, text: string): BenchProgram {
 }
 
 /** A hash of flows with some others in it. */
-function flows(k: ExecKernel): ReturnType<ExecKernel['map']> {
+function flows(k: BenchTarget): BenchMap {
   const map = k.map('hash', { keySize: 16, valueSize: 16, maxEntries: 1024 });
-  const { mem } = k.state;
-  const [key, value] = [mem.alloc(16), mem.alloc(16)];
-  const packet = packetBytes();
   for (let i = 0; i < 500; i++) {
-    mem.writeBytes(key, packet.slice(26, 38));
-    mem.write32(key + 12, 17);
-    if (i > 0) mem.write32(key, i);
-    map.def.ops.update?.(map, key, value, 0);
+    const key = new Uint8Array(16);
+    key.set(packetBytes().subarray(26, 38));
+    key[12] = 17;
+    if (i > 0) key.set([i & 0xff, i >> 8, 0, 0]);
+    k.put(map, key, new Uint8Array(16));
   }
   return map;
 }
@@ -196,6 +212,10 @@ exit`,
     'memcpy',
     8000,
     `ldxdw r2, [r1+0]
+ldxdw r3, [r1+8]
+mov r4, r2
+add r4, 1496
+jgt r4, r3, out
 mov r3, r2
 add r3, 752
 mov r4, 0
@@ -206,13 +226,14 @@ add r2, 8
 add r3, 8
 add r4, 8
 jlt r4, 744, loop
+out:
 mov r0, 2
 exit`,
   ),
   ...['xdpcnt', 'xdpcnt_atomic'].map((name) => ({
     name,
     runs: 200_000,
-    make(k: ExecKernel) {
+    make<Prog>(k: BenchTarget<Prog>): Prog {
       const map = k.map('array', { valueSize: 16, maxEntries: 256 });
       const add =
         name === 'xdpcnt'
@@ -231,14 +252,14 @@ jeq r0, 0, drop
 ${add}
 mov r0, 2
 exit${DROP}`,
-        { calls: [k.mapOp(map, 'lookup')] },
+        [{ op: 'lookup', map }],
       );
     },
   })),
   {
     name: 'flow',
     runs: 100_000,
-    make(k) {
+    make<Prog>(k: BenchTarget<Prog>): Prog {
       const map = flows(k);
       return k.load(
         `${PARSE}${KEY}
@@ -257,14 +278,14 @@ add r1, r7
 stxdw [r0+8], r1
 mov r0, 2
 exit${DROP}`,
-        { calls: [k.mapOp(map, 'lookup')] },
+        [{ op: 'lookup', map }],
       );
     },
   },
   {
     name: 'flow_upd',
     runs: 50_000,
-    make(k) {
+    make<Prog>(k: BenchTarget<Prog>): Prog {
       const map = flows(k);
       return k.load(
         `${PARSE}${KEY}
@@ -286,25 +307,25 @@ mov r4, 0
 call 1
 mov r0, 2
 exit${DROP}`,
-        { calls: [k.mapOp(map, 'lookup'), k.mapOp(map, 'update')] },
+        [
+          { op: 'lookup', map },
+          { op: 'update', map },
+        ],
       );
     },
   },
   {
     name: 'lpm',
     runs: 50_000,
-    make(k) {
+    make<Prog>(k: BenchTarget<Prog>): Prog {
       const map = k.map('lpm_trie', { keySize: 8, valueSize: 8, maxEntries: 1024, flags: 1 });
-      const { mem } = k.state;
-      const [key, value] = [mem.alloc(8), mem.alloc(8)];
-      for (let i = 0; i < 500; i++) {
-        mem.write32(key, 8 + (i % 25));
-        mem.write32(key + 4, Math.imul(i, 0x9e3779b1) >>> 0);
-        map.def.ops.update?.(map, key, value, 0);
+      for (let i = 0; i <= 500; i++) {
+        const key = new Uint8Array(8);
+        const view = new DataView(key.buffer);
+        view.setUint32(0, i === 500 ? 24 : 8 + (i % 25), true);
+        view.setUint32(4, i === 500 ? 0xc0a80700 : Math.imul(i, 0x9e3779b1) >>> 0);
+        k.put(map, key, new Uint8Array(8));
       }
-      mem.write32(key, 24);
-      mem.writeBytes(key + 4, Uint8Array.of(192, 168, 7, 0));
-      map.def.ops.update?.(map, key, value, 0);
       return k.load(
         `${PARSE}
 ldxw r4, [r2+30]
@@ -320,7 +341,7 @@ add r1, 1
 stxdw [r0], r1
 mov r0, 2
 exit${DROP}`,
-        { calls: [k.mapOp(map, 'lookup')] },
+        [{ op: 'lookup', map }],
       );
     },
   },
@@ -339,7 +360,7 @@ add r6, 1
 jlt r6, 1000, loop
 mov r0, r7
 exit`,
-        { calls: [k.row('bpf_get_smp_processor_id')] },
+        [{ helper: 'get_smp_processor_id' }],
       ),
   },
   {
@@ -354,7 +375,7 @@ add r6, 1
 jlt r6, 1000, loop
 mov r0, 2
 exit`,
-        { calls: [k.row('bpf_get_prandom_u32')] },
+        [{ helper: 'get_prandom_u32' }],
       ),
   },
   asm(
@@ -381,13 +402,13 @@ exit`,
   {
     name: 'tail32',
     runs: 20_000,
-    make(k) {
-      const array = k.progArray(new Array<undefined>(33).fill(undefined));
+    make<Prog>(k: BenchTarget<Prog>): Prog {
+      const array = k.progArray(33);
       const text = `lddw r2, 0x${array.addr.toString(16)}\nmov r3, INDEX\ncall 1\nmov r0, 2\nexit`;
       const progs = Array.from({ length: 33 }, (_, i) =>
-        k.load(text.replace('INDEX', `${i + 1}`), { calls: [k.row('bpf_tail_call')], aux: { 3: { map: array } } }),
+        k.load(text.replace('INDEX', `${i + 1}`), [{ helper: 'tail_call' }], array),
       );
-      progs.forEach((prog, i) => k.setProg(array, i, i === 0 ? undefined : prog));
+      progs.forEach((prog, i) => i > 0 && k.setProg(array, i, prog));
       return progs[0];
     },
   },
