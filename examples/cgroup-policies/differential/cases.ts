@@ -240,5 +240,30 @@ function devices(): Case[] {
   );
 }
 
-/** Everything. Sockets 1 and 2 are closed after each case. */
+/** Verdicts of the egress program (two bits) and of the ingress program (the third). */
+export const PACKET_CASES: readonly Case[] = [INET, INET6].flatMap((family) => {
+  const own = family === INET ? '127.0.0.1' : '::1';
+  const before = [
+    `S 1 ${family} ${DGRAM} 0`,
+    `S 2 ${family} ${DGRAM} 0`,
+    `B 1 ${at(own, 6000)}`,
+    `B 2 ${at(own, 7777)}`,
+  ];
+  const calls = [`T 1 ${at(own, 7777)}`, 'R 2'];
+  return [0, 1, 2, 3, 4, 5, 6, 7].map((verdict) => ({ hook: 'packet', before, config: { verdict }, calls }));
+});
+
+/** Callback flags, in `pos`, turn events on. */
+export const EVENT_CASES: readonly Case[] = [INET, INET6].flatMap((family) => {
+  const own = family === INET ? '127.0.0.1' : '::1';
+  const before = [`S 1 ${family} ${STREAM} 0`, `S 2 ${family} ${STREAM} 0`, `B 2 ${at(own, 7777)}`];
+  const configs: Config[] = [{}, { flags: FLAGS.pos, pos: 4 }, { flags: FLAGS.pos, pos: 12 }];
+  return configs.flatMap((config) => [
+    { hook: 'event', before, config, calls: ['L 2', `C 1 ${at(own, 7777)}`] },
+    { hook: 'event', before: [...before, 'L 2'], config, calls: [`C 1 ${at(own, 7777)}`] },
+    { hook: 'event', before, config, calls: [`C 1 ${at(own, 7776)}`] },
+  ]);
+});
+
+/** Everything else. Sockets 1 and 2 are closed after each case. */
 export const CASES: readonly Case[] = [...sysctls(), ...sockopts(), ...addresses(), ...devices()];

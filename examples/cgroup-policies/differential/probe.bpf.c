@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Programs that do what a map says and note what they saw: one for each hook that is compared.
 #include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 struct config {
@@ -231,6 +232,71 @@ int dev(struct bpf_cgroup_dev_ctx *ctx)
 	n->seen[0] = ctx->access_type;
 	n->seen[1] = ctx->major;
 	n->seen[2] = ctx->minor;
+	return c->verdict & 1;
+}
+
+/* Storages of the two packet programs: one shared, one for each CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_STORAGE);
+	__type(key, struct bpf_cgroup_storage_key);
+	__type(value, __u64);
+} shared SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE);
+	__type(key, struct bpf_cgroup_storage_key);
+	__type(value, __u64);
+} percpu SEC(".maps");
+
+SEC("cgroup_skb/egress")
+int egress(struct __sk_buff *skb)
+{
+	__u64 *times;
+
+	BEGIN
+	times = bpf_get_local_storage(&shared, 0);
+	n->seen[0] = skb->len;
+	n->seen[1] = skb->protocol;
+	n->seen[2] = skb->mark;
+	n->seen[3] = skb->cb[1];
+	n->seen[4] = *times;
+	*times += skb->len;
+	skb->cb[1] = 77;
+	skb->mark = 9;
+	return c->verdict & 3;
+}
+
+SEC("cgroup_skb/ingress")
+int ingress(struct __sk_buff *skb)
+{
+	__u64 *times;
+
+	BEGIN
+	times = bpf_get_local_storage(&percpu, 0);
+	*times += 1;
+	n->seen[5] = skb->len;
+	n->seen[6] = skb->cb[1];
+	n->seen[7] = skb->local_port;
+	n->seen[8] = bpf_ntohl(skb->remote_port);
+	n->seen[9] = skb->family;
+	skb->cb[1] = 78;
+	return (c->verdict >> 2) & 1;
+}
+
+SEC("sockops")
+int events(struct bpf_sock_ops *ctx)
+{
+	__u32 at;
+
+	/* Half-made sockets are not compared. */
+	if (!ctx->is_fullsock)
+		return 1;
+	BEGIN
+	at = n->calls - 1;
+	if (at < 11)
+		n->seen[at] = ctx->op | ctx->args[0] << 8 | ctx->args[1] << 16 | ctx->state << 24;
+	if (c->flags & SET_POS)
+		bpf_sock_ops_cb_flags_set(ctx, c->pos);
 	return c->verdict & 1;
 }
 

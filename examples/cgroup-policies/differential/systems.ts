@@ -28,8 +28,19 @@ export function cgroupMount(): string | undefined {
   return /^\S+ (\S+) cgroup2 /m.exec(readFileSync('/proc/mounts', 'utf8'))?.[1];
 }
 
+/** Programs that see packets and TCP events: attached by themselves, for they would count those of other cases. */
+export const PACKET_PROGS = ['egress', 'ingress'];
+export const EVENT_PROGS = ['events'];
+const APART = [...PACKET_PROGS, ...EVENT_PROGS];
+
+function attachAll(obj: BpfObject, fd: number, names: readonly string[] | undefined): void {
+  for (const prog of Object.values(obj.progs)) {
+    if (names?.includes(prog.name) ?? !APART.includes(prog.name)) prog.attachCgroup(fd);
+  }
+}
+
 /** The running kernel: a process of its own in a cgroup of its own. What is made here is gone after `close`. */
-export async function openReal(): Promise<Side> {
+export async function openReal(names?: readonly string[]): Promise<Side> {
   const dir = join(cgroupMount() ?? '', `tsbpf-compare-${process.pid}`);
   const tmp = mkdtempSync(join(tmpdir(), 'tsbpf-'));
   let actor: ChildProcess | undefined;
@@ -65,7 +76,7 @@ export async function openReal(): Promise<Side> {
     };
     if ((await next()) !== 'ready') throw new TypeError('the actor did not start');
     const fd = host.open(dir, 0o200000);
-    for (const prog of Object.values(obj.progs)) prog.attachCgroup(fd);
+    attachAll(obj, fd, names);
     host.close(fd);
     return {
       obj,
@@ -82,14 +93,14 @@ export async function openReal(): Promise<Side> {
 }
 
 /** The simulation. */
-export function openSimulated(): Side {
+export function openSimulated(names?: readonly string[]): Side {
   const kernel = createKernel({ checked: true });
   kernel.cgroups.create('/actor');
   const task = kernel.cgroups.spawn({ cgroup: '/actor' });
   const obj = openObject(OBJECT, { sys: kernel });
   obj.load();
   const fd = kernel.open('/sys/fs/cgroup/actor', 0);
-  for (const prog of Object.values(obj.progs)) prog.attachCgroup(fd);
+  attachAll(obj, fd, names);
   const sockets = new Map<string, SimSocket>();
   const socket = (name: string): SimSocket => {
     const found = sockets.get(name);

@@ -29,6 +29,7 @@ import { runAddrHook } from './addr-hook.ts';
 import { autobind, findReceiver, isLocal, orLoopback, setLocal, setRemote, setState } from './endpoints.ts';
 import { sourceFor } from './route.ts';
 import {
+  callRoundTrip,
   callSockOps,
   callStateChange,
   SOCK_OPS_ACTIVE_ESTABLISHED_CB,
@@ -95,6 +96,7 @@ function handshake(socket: SimSocket): number {
     setRemote(socket, undefined);
     return -ECONNREFUSED;
   }
+  callRoundTrip(socket);
   callStateChange(socket, TCP_SYN_SENT, TCP_ESTABLISHED);
   setState(socket, TCP_ESTABLISHED);
   callSockOps(socket, SOCK_OPS_ACTIVE_ESTABLISHED_CB);
@@ -107,6 +109,7 @@ function handshake(socket: SimSocket): number {
   setLocal(child, { ip: shape(remote.ip), port: remote.port });
   setRemote(child, { ip: shape(mine.ip), port: mine.port });
   setState(child, TCP_SYN_RECV);
+  callRoundTrip(child);
   callSockOps(child, SOCK_OPS_PASSIVE_ESTABLISHED_CB);
   callStateChange(child, TCP_SYN_RECV, TCP_ESTABLISHED);
   setState(child, TCP_ESTABLISHED);

@@ -14,9 +14,11 @@ export const SOCK_OPS_PASSIVE_ESTABLISHED_CB = 5;
 export const SOCK_OPS_NEEDS_ECN = 6;
 export const SOCK_OPS_STATE_CB = 10;
 export const SOCK_OPS_TCP_LISTEN_CB = 11;
+const SOCK_OPS_RTT_CB = 12;
 /** Bits of a socket that turn events on. */
 export const SOCK_OPS_ALL_CB_FLAGS = 0xf;
 const SOCK_OPS_STATE_CB_FLAG = 4;
+const SOCK_OPS_RTT_CB_FLAG = 8;
 
 /**
  * Tells the programs of a socket's cgroup of an event. The result is their reply: the first argument where none set
@@ -35,8 +37,16 @@ export function callSockOps(socket: SimSocket, op: number, args: readonly number
   });
 }
 
+function asked(socket: SimSocket, flag: number): boolean {
+  return (readField(socket.kernel, socket.sk.off, 'tcp_sock.bpf_sock_ops_cb_flags') & flag) !== 0;
+}
+
 /** Tells of a change of state, where a program asked to be told. @see net/ipv4/tcp.c, tcp_set_state */
 export function callStateChange(socket: SimSocket, from: number, to: number): void {
-  const flags = readField(socket.kernel, socket.sk.off, 'tcp_sock.bpf_sock_ops_cb_flags');
-  if ((flags & SOCK_OPS_STATE_CB_FLAG) !== 0) callSockOps(socket, SOCK_OPS_STATE_CB, [from, to]);
+  if (asked(socket, SOCK_OPS_STATE_CB_FLAG)) callSockOps(socket, SOCK_OPS_STATE_CB, [from, to]);
+}
+
+/** Tells of a round trip that was measured, where a program asked to be told. @see include/net/tcp.h, tcp_bpf_rtt */
+export function callRoundTrip(socket: SimSocket): void {
+  if (asked(socket, SOCK_OPS_RTT_CB_FLAG)) callSockOps(socket, SOCK_OPS_RTT_CB);
 }
