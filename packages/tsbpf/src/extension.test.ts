@@ -19,6 +19,7 @@ import {
   XDP_PASS,
   XDP_TX,
   type BpfObject,
+  type CreateKernelOptions,
   type SimulatedKernel,
 } from './index.ts';
 
@@ -41,8 +42,14 @@ function loadExtensions(kernel: SimulatedKernel, target: BpfObject): BpfObject {
   return extensions.load();
 }
 
-function setUp() {
-  const kernel = createKernel({ checked: true });
+/** Both engines, the interpreter with every access checked. */
+const ENGINES: readonly [string, CreateKernelOptions][] = [
+  ['the interpreter', { engine: 'interpreter', checked: true }],
+  ['the JIT', { engine: 'jit' }],
+];
+
+function setUp(options: CreateKernelOptions) {
+  const kernel = createKernel(options);
   const target = openObject(fixture('target'), { sys: kernel }).load();
   const extensions = loadExtensions(kernel, target);
   const verdict = (name: string, data = FRAME): number => target.program(name).testRun({ data }).retval;
@@ -50,9 +57,9 @@ function setUp() {
   return { kernel, target, extensions, verdict, open };
 }
 
-describe('an extension', () => {
+describe.each(ENGINES)('on %s an extension', (_engine, options) => {
   it('replaces a function while the program is attached, from the next packet on, and gives it back', () => {
-    const { kernel, target, extensions } = setUp();
+    const { kernel, target, extensions } = setUp(options);
     const eth0 = kernel.net.device('eth0');
     using _attached = target.program('xdp_main').attachXdp(eth0);
     const verdict = (frame: Uint8Array) => eth0.receive(frame).action;
@@ -67,7 +74,7 @@ describe('an extension', () => {
   });
 
   it('of a main function is reached by a run, and passed by a tail call', () => {
-    const { kernel, target, extensions, verdict } = setUp();
+    const { kernel, target, extensions, verdict } = setUp(options);
     target.map('jumps').set(0, target.program('xdp_leaf').fd);
     expect([verdict('xdp_leaf'), verdict('xdp_jump')]).toEqual([XDP_TX, XDP_TX]);
     using _replaced = extensions.program('leaf_drops').attach();
@@ -77,7 +84,7 @@ describe('an extension', () => {
   });
 
   it('has eight frames and a stack of its own, on top of the target’s eight', () => {
-    const { extensions, verdict } = setUp();
+    const { extensions, verdict } = setUp(options);
     // Each of the six functions between main and the deepest counts twice.
     expect(verdict('xdp_deep')).toBe(12);
     using _replaced = extensions.program('deeper').attach();
@@ -85,7 +92,7 @@ describe('an extension', () => {
   });
 
   it('is alone at its function, and may come back', () => {
-    const { kernel, open } = setUp();
+    const { kernel, open } = setUp(options);
     const fd = open('drop_short');
     expect(fd).toBeGreaterThan(0);
     expect(open('drop_short')).toBe(-EBUSY);
@@ -96,7 +103,7 @@ describe('an extension', () => {
   });
 
   it('opens without a name, and tells BPF_TASK_FD_QUERY nothing', () => {
-    const { kernel, extensions, open } = setUp();
+    const { kernel, extensions, open } = setUp(options);
     const prog_fd = extensions.program('drop_all').fd;
     expect(kernel.bpf(BPF_RAW_TRACEPOINT_OPEN, { prog_fd, name: 'decide' })).toBe(-EINVAL);
     const fd = open('drop_all');
@@ -107,7 +114,7 @@ describe('an extension', () => {
   });
 
   it('holds its target for its whole life, and its fd holds it', () => {
-    const { kernel, target, extensions, open } = setUp();
+    const { kernel, target, extensions, open } = setUp(options);
     const ids = () => [...kernel.state.progs.values()].map((prog) => prog.name);
     const link = open('drop_all');
     target.close();
@@ -121,7 +128,7 @@ describe('an extension', () => {
   });
 
   it('has no test run', () => {
-    const { kernel, extensions } = setUp();
+    const { kernel, extensions } = setUp(options);
     const attr = { prog_fd: extensions.program('drop_all').fd, data_in: FRAME };
     expect(kernel.bpf(BPF_PROG_TEST_RUN, attr)).toBe(-ENOTSUPP);
   });
@@ -134,7 +141,7 @@ describe('an extension', () => {
   ]; // prettier-ignore
 
   it.each(refused)('of %s does not load', (_why, name, on, message) => {
-    const { kernel, target } = setUp();
+    const { kernel, target } = setUp(options);
     const other = openObject(fixture('extension'), { sys: kernel });
     for (const prog of other.progs) prog.autoload = prog.name === name;
     other.program(name).setAttachTarget({ prog: target.program(on.target), func: on.func });
@@ -145,7 +152,7 @@ describe('an extension', () => {
   });
 
   it('of an extension does not load', () => {
-    const { kernel, extensions } = setUp();
+    const { kernel, extensions } = setUp(options);
     const other = openObject(fixture('extension'), { sys: kernel });
     for (const prog of other.progs) prog.autoload = prog.name === 'drop_all';
     other.program('drop_all').setAttachTarget({ prog: extensions.program('drop_all'), func: 'drop_all' });
@@ -153,7 +160,7 @@ describe('an extension', () => {
   });
 
   it('leaves other runs alone: verdicts are XDP_PASS without it', () => {
-    const { verdict } = setUp();
+    const { verdict } = setUp(options);
     expect([verdict('xdp_main'), verdict('xdp_main', LONG_FRAME)]).toEqual([XDP_PASS, XDP_PASS]);
   });
 });

@@ -19,6 +19,7 @@ import {
   XDP_TX,
   type BpfLink,
   type BpfObject,
+  type CreateKernelOptions,
   type SimulatedKernel,
 } from './index.ts';
 
@@ -46,8 +47,14 @@ function trace(kernel: SimulatedKernel, target: BpfObject | undefined, ...names:
   return obj.load();
 }
 
-function setUp() {
-  const kernel = createKernel({ checked: true });
+/** Both engines, the interpreter with every access checked. */
+const ENGINES: readonly [string, CreateKernelOptions][] = [
+  ['the interpreter', { engine: 'interpreter', checked: true }],
+  ['the JIT', { engine: 'jit' }],
+];
+
+function setUp(options: CreateKernelOptions) {
+  const kernel = createKernel(options);
   const target = openObject(fixture('target'), { sys: kernel }).load();
   const verdict = (name: string, data = FRAME): number => target.program(name).testRun({ data }).retval;
   return { kernel, target, verdict };
@@ -61,9 +68,9 @@ function seen(obj: BpfObject, map: 'entry' | 'leave', words: number): bigint[] {
 
 const attachAll = (obj: BpfObject): BpfLink[] => [...obj.progs].filter((p) => p.loaded).map((p) => p.attach());
 
-describe('fentry and fexit on a BPF program', () => {
+describe.each(ENGINES)('on %s fentry and fexit on a BPF program', (_engine, options) => {
   it('see the kernel’s context, the arguments and the result of a global function, and count packets', () => {
-    const { kernel, target } = setUp();
+    const { kernel, target } = setUp(options);
     const obj = trace(kernel, target, 'before_decide', 'after_decide');
     const links = attachAll(obj);
     const eth0 = kernel.net.device('eth0');
@@ -82,7 +89,7 @@ describe('fentry and fexit on a BPF program', () => {
   });
 
   it('trace static functions', () => {
-    const { kernel, target, verdict } = setUp();
+    const { kernel, target, verdict } = setUp(options);
     const obj = trace(kernel, target, 'after_weigh');
     attachAll(obj);
     expect(verdict('xdp_main', new Uint8Array(1200))).toBe(XDP_TX);
@@ -90,7 +97,7 @@ describe('fentry and fexit on a BPF program', () => {
   });
 
   it('of a main function are passed by a tail call', () => {
-    const { kernel, target, verdict } = setUp();
+    const { kernel, target, verdict } = setUp(options);
     const obj = trace(kernel, target, 'after_leaf');
     attachAll(obj);
     target.map('jumps').set(0, target.program('xdp_leaf').fd);
@@ -99,7 +106,7 @@ describe('fentry and fexit on a BPF program', () => {
   });
 
   it('do not go with an extension of the same function, but trace the extension', () => {
-    const { kernel, target, verdict } = setUp();
+    const { kernel, target, verdict } = setUp(options);
     const extensions = openObject(fixture('extension'), { sys: kernel });
     for (const prog of extensions.progs) prog.autoload = prog.name === 'drop_all';
     extensions.program('drop_all').setAttachTarget({ prog: target.program('xdp_main') });
@@ -125,7 +132,7 @@ describe('fentry and fexit on a BPF program', () => {
   });
 
   it('attach once each, and their fds tell BPF_TASK_FD_QUERY nothing', () => {
-    const { kernel, target } = setUp();
+    const { kernel, target } = setUp(options);
     const obj = trace(kernel, target, 'before_decide');
     const prog_fd = obj.program('before_decide').fd;
     const fd = kernel.bpf(BPF_RAW_TRACEPOINT_OPEN, { prog_fd });
@@ -137,7 +144,7 @@ describe('fentry and fexit on a BPF program', () => {
   });
 
   it('do not trace each other', () => {
-    const { kernel, target } = setUp();
+    const { kernel, target } = setUp(options);
     const first = trace(kernel, target, 'before_decide');
     const obj = openObject(fixture('trace'), { sys: kernel });
     for (const prog of obj.progs) prog.autoload = prog.name === 'after_decide';
@@ -148,11 +155,11 @@ describe('fentry and fexit on a BPF program', () => {
   });
 });
 
-describe('fentry and fexit on a kernel function', () => {
+describe.each(ENGINES)('on %s fentry and fexit on a kernel function', (_engine, options) => {
   const file = { f_flags: 0o100, f_inode: { i_ino: 4711n } };
 
   it('see typed arguments, walk kernel objects, and the caller gets the result of the body', () => {
-    const { kernel } = setUp();
+    const { kernel } = setUp(options);
     const { tracing } = kernel;
     const obj = trace(kernel, undefined, 'before_read', 'after_read');
     attachAll(obj);
@@ -169,7 +176,7 @@ describe('fentry and fexit on a kernel function', () => {
   });
 
   it('read 0 through pointers that lead nowhere', () => {
-    const { kernel } = setUp();
+    const { kernel } = setUp(options);
     const obj = trace(kernel, undefined, 'before_read');
     attachAll(obj);
     kernel.tracing.defineFunction('vfs_read', () => 0n);
@@ -180,7 +187,7 @@ describe('fentry and fexit on a kernel function', () => {
   });
 
   it('kprobes fire before fentry, kretprobes behind fexit', () => {
-    const { kernel } = setUp();
+    const { kernel } = setUp(options);
     const { tracing } = kernel;
     tracing.defineFunction('vfs_read', () => 7n);
     const order: string[] = [];
@@ -204,7 +211,7 @@ describe('fentry and fexit on a kernel function', () => {
   });
 
   it('are reached by every test run of a packet program', () => {
-    const { kernel, verdict } = setUp();
+    const { kernel, verdict } = setUp(options);
     const obj = trace(kernel, undefined, 'after_test1');
     attachAll(obj);
     verdict('xdp_leaf');
@@ -229,7 +236,7 @@ describe('fentry and fexit on a kernel function', () => {
   });
 
   it('leave no memory behind', () => {
-    const { kernel } = setUp();
+    const { kernel } = setUp(options);
     kernel.tracing.defineFunction('vfs_read', () => 0n);
     attachAll(trace(kernel, undefined, 'before_read', 'after_read'));
     kernel.tracing.call('vfs_read', file, 'text', 1, null);
@@ -242,9 +249,9 @@ describe('fentry and fexit on a kernel function', () => {
   });
 });
 
-describe('raw tracepoints by BTF', () => {
+describe.each(ENGINES)('on %s raw tracepoints by BTF', (_engine, options) => {
   it('pass typed objects', () => {
-    const { kernel } = setUp();
+    const { kernel } = setUp(options);
     const { tracing } = kernel;
     const obj = trace(kernel, undefined, 'on_switch');
     attachAll(obj);
@@ -257,7 +264,7 @@ describe('raw tracepoints by BTF', () => {
   });
 
   it('attach once, and BPF_TASK_FD_QUERY names the tracepoint', () => {
-    const { kernel } = setUp();
+    const { kernel } = setUp(options);
     const prog_fd = trace(kernel, undefined, 'on_switch').program('on_switch').fd;
     const fd = kernel.bpf(BPF_RAW_TRACEPOINT_OPEN, { prog_fd });
     expect(kernel.bpf(BPF_RAW_TRACEPOINT_OPEN, { prog_fd })).toBe(-EEXIST);
@@ -268,7 +275,7 @@ describe('raw tracepoints by BTF', () => {
 });
 
 it.each(['before_decide', 'before_read', 'on_switch'])('%s has no test run', (name) => {
-  const { kernel, target } = setUp();
+  const { kernel, target } = setUp({});
   const prog_fd = trace(kernel, target, name).program(name).fd;
   expect(kernel.bpf(BPF_PROG_TEST_RUN, { prog_fd, data_in: FRAME })).toBe(-ENOTSUPP);
 });

@@ -123,74 +123,77 @@ const CHAINS: readonly (readonly string[])[] = [
   Array.from({ length: SLOTS }, () => 'xdpfilt_dny_ip'),
 ];
 
-describe.skipIf(reason !== undefined)('the XDP dispatcher', () => {
-  it.each(CHAINS.map((chain) => [chain]))('decides as %j in order', (chain) => {
-    const kernel = createKernel();
-    const { packets, rules } = traffic();
-    const dispatcher = loadDispatcher(kernel, chain.length);
-    const main = dispatcher.program('xdp_dispatcher');
-    const alone = chain.map((name) => loadAlone(kernel, name, rules));
-    const extensions = chain.map((name, index) => loadAsExtension(kernel, name, rules, { dispatcher, index }));
-    const links = extensions.map((prog) => prog.attachFreplace());
+describe.skipIf(reason !== undefined).each(['interpreter', 'jit'] as const)(
+  'on the %s, the XDP dispatcher',
+  (engine) => {
+    it.each(CHAINS.map((chain) => [chain]))('decides as %j in order', (chain) => {
+      const kernel = createKernel({ engine });
+      const { packets, rules } = traffic();
+      const dispatcher = loadDispatcher(kernel, chain.length);
+      const main = dispatcher.program('xdp_dispatcher');
+      const alone = chain.map((name) => loadAlone(kernel, name, rules));
+      const extensions = chain.map((name, index) => loadAsExtension(kernel, name, rules, { dispatcher, index }));
+      const links = extensions.map((prog) => prog.attachFreplace());
 
-    const tally = new Map<number, number>();
-    for (const packet of packets) {
-      const expected = inOrder(alone.map((prog) => verdictOf(prog, packet)));
-      expect(verdictOf(main, packet)).toBe(expected);
-      tally.set(expected, (tally.get(expected) ?? 0) + 1);
-    }
-    // The rules told packets apart.
-    expect(tally.get(XDP_PASS) ?? 0).toBeGreaterThan(0);
-    expect((tally.get(XDP_DROP) ?? 0) + (tally.get(XDP_ABORTED) ?? 0)).toBeGreaterThan(0);
-    for (const link of links) link.detach();
-    for (const packet of packets.slice(0, 20)) expect(verdictOf(main, packet)).toBe(XDP_PASS);
-  });
-
-  it('runs filters one by one, until one does not chain on', () => {
-    const kernel = createKernel();
-    const { packets, rules } = traffic();
-    const chain = ['xdpfilt_dny_eth', 'xdpfilt_dny_ip'];
-    const dispatcher = loadDispatcher(kernel, chain.length);
-    const main = dispatcher.program('xdp_dispatcher');
-    chain.map((name, index) => loadAsExtension(kernel, name, rules, { dispatcher, index }).attachFreplace());
-    const seen = new Set<string>();
-    for (const packet of packets) {
-      const { runs } = kernel.tracing.runs.during(() => verdictOf(main, packet));
-      const [first, second] = runs;
-      expect(first.name).toBe('xdpfilt_dny_eth');
-      expect(second?.name).toBe(first.r0 === XDP_PASS ? 'xdpfilt_dny_ip' : undefined);
-      seen.add(`${first.r0} ${second?.r0}`);
-    }
-    expect(seen).toContain(`${XDP_DROP} undefined`);
-    expect(seen).toContain(`${XDP_PASS} ${XDP_PASS}`);
-  });
-
-  it('changes its verdict with the packet after a filter is swapped', () => {
-    const kernel = createKernel();
-    const { packets, rules } = traffic();
-    const eth0 = kernel.net.device('eth0');
-    const dispatcher = loadDispatcher(kernel, 1);
-    using _attached = dispatcher.program('xdp_dispatcher').attachXdp(eth0);
-    const names = ['xdpfilt_dny_eth', 'xdpfilt_alw_eth'];
-    const alone = names.map((name) => loadAlone(kernel, name, rules));
-    const filters = names.map((name) => loadAsExtension(kernel, name, rules, { dispatcher, index: 0 }));
-    let link: BpfLink | undefined;
-    packets.forEach((packet, i) => {
-      const which = i % 2;
-      link?.detach();
-      link = filters[which].attachFreplace();
-      const expected = verdictOf(alone[which], packet) === XDP_DROP ? 'XDP_DROP' : 'XDP_PASS';
-      expect(eth0.receive(packet).action).toBe(expected);
+      const tally = new Map<number, number>();
+      for (const packet of packets) {
+        const expected = inOrder(alone.map((prog) => verdictOf(prog, packet)));
+        expect(verdictOf(main, packet)).toBe(expected);
+        tally.set(expected, (tally.get(expected) ?? 0) + 1);
+      }
+      // The rules told packets apart.
+      expect(tally.get(XDP_PASS) ?? 0).toBeGreaterThan(0);
+      expect((tally.get(XDP_DROP) ?? 0) + (tally.get(XDP_ABORTED) ?? 0)).toBeGreaterThan(0);
+      for (const link of links) link.detach();
+      for (const packet of packets.slice(0, 20)) expect(verdictOf(main, packet)).toBe(XDP_PASS);
     });
-  });
 
-  it('is traced by xdpdump where the kernel has bpf_xdp_output, since 5.7', () => {
-    const kernel = createKernel();
-    const obj = openObject(bytesOf('xdpdump_bpf'), { sys: kernel });
-    const dispatcher = loadDispatcher(kernel, 1);
-    for (const prog of obj.progs)
-      prog.setAttachTarget({ prog: dispatcher.program('xdp_dispatcher'), func: 'xdp_dispatcher' });
-    obj.map('xdpdump_perf_map').maxEntries = kernel.possibleCpus();
-    expect(() => obj.load()).toThrow('invalid func unknown#121');
-  });
-});
+    it('runs filters one by one, until one does not chain on', () => {
+      const kernel = createKernel({ engine });
+      const { packets, rules } = traffic();
+      const chain = ['xdpfilt_dny_eth', 'xdpfilt_dny_ip'];
+      const dispatcher = loadDispatcher(kernel, chain.length);
+      const main = dispatcher.program('xdp_dispatcher');
+      chain.map((name, index) => loadAsExtension(kernel, name, rules, { dispatcher, index }).attachFreplace());
+      const seen = new Set<string>();
+      for (const packet of packets) {
+        const { runs } = kernel.tracing.runs.during(() => verdictOf(main, packet));
+        const [first, second] = runs;
+        expect(first.name).toBe('xdpfilt_dny_eth');
+        expect(second?.name).toBe(first.r0 === XDP_PASS ? 'xdpfilt_dny_ip' : undefined);
+        seen.add(`${first.r0} ${second?.r0}`);
+      }
+      expect(seen).toContain(`${XDP_DROP} undefined`);
+      expect(seen).toContain(`${XDP_PASS} ${XDP_PASS}`);
+    });
+
+    it('changes its verdict with the packet after a filter is swapped', () => {
+      const kernel = createKernel({ engine });
+      const { packets, rules } = traffic();
+      const eth0 = kernel.net.device('eth0');
+      const dispatcher = loadDispatcher(kernel, 1);
+      using _attached = dispatcher.program('xdp_dispatcher').attachXdp(eth0);
+      const names = ['xdpfilt_dny_eth', 'xdpfilt_alw_eth'];
+      const alone = names.map((name) => loadAlone(kernel, name, rules));
+      const filters = names.map((name) => loadAsExtension(kernel, name, rules, { dispatcher, index: 0 }));
+      let link: BpfLink | undefined;
+      packets.forEach((packet, i) => {
+        const which = i % 2;
+        link?.detach();
+        link = filters[which].attachFreplace();
+        const expected = verdictOf(alone[which], packet) === XDP_DROP ? 'XDP_DROP' : 'XDP_PASS';
+        expect(eth0.receive(packet).action).toBe(expected);
+      });
+    });
+
+    it('is traced by xdpdump where the kernel has bpf_xdp_output, since 5.7', () => {
+      const kernel = createKernel({ engine });
+      const obj = openObject(bytesOf('xdpdump_bpf'), { sys: kernel });
+      const dispatcher = loadDispatcher(kernel, 1);
+      for (const prog of obj.progs)
+        prog.setAttachTarget({ prog: dispatcher.program('xdp_dispatcher'), func: 'xdp_dispatcher' });
+      obj.map('xdpdump_perf_map').maxEntries = kernel.possibleCpus();
+      expect(() => obj.load()).toThrow('invalid func unknown#121');
+    });
+  },
+);
