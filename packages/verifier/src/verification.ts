@@ -4,7 +4,6 @@ import type { Insn } from '@tsbpf/insn';
 import type {
   AttachTarget,
   CtxEnv,
-  FuncProto,
   HelperRow,
   LineRecord,
   MapFacts,
@@ -138,11 +137,4 @@ export function subprogAt(v: Verification, insnIdx: number): number {
 export function helperFor(v: Verification, id: number): HelperRow | undefined {
   const variant = v.def.verifier.getFuncProto(id, v.facts);
   return variant === undefined ? undefined : v.env.helper(variant);
-}
-
-/** Any prototype with this id: for messages about helpers that are not allowed. */
-export function helperName(v: Verification, id: number): string | undefined {
-  const protos: Readonly<Record<string, FuncProto>> = v.env.helperProtos;
-  for (const variant in protos) if (protos[variant]?.id === id) return protos[variant].name;
-  return undefined;
 }

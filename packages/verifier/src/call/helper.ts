@@ -99,5 +99,5 @@ function result(a: Analysis, call: CallFacts): Reg {
 
 function integerResult(a: Analysis, proto: FuncProto, call: CallFacts): Reg {
   if (proto.boundsRetBySize !== true || call.size === undefined) return unknownScalar(a.precise);
-  return scalar(resultUpTo(call.size), a.precise);
+  return scalar(resultUpTo(call.size, a.v.rules.strHelpersKeepNegative), a.precise);
 }

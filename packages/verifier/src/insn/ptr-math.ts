@@ -41,6 +41,11 @@ function checkSaneOffset(a: Analysis, bounds: Bounds, off: number, type: RegType
   refuse(a.v, EINVAL, messages[fault]);
 }
 
+/** Later versions want offsets into flow keys known. */
+function mustBeKnown(a: Analysis, delta: Bounds): boolean {
+  return a.v.rules.flowKeysConstOnly && !tnumIsConst(delta);
+}
+
 /**
  * `dst op= src` of a pointer and a scalar; `ptr` and `off` are the two as they are, `ptrIsDst` says which is which.
  * @errno EACCES, EINVAL
@@ -58,7 +63,7 @@ export function pointerMath(a: Analysis, insn: Insn, ptr: Reg, off: Reg, ptrIsDs
   if (ptr.type === 'PTR_TO_MAP_VALUE_OR_NULL') {
     refuse(v, EACCES, `R${dst} pointer arithmetic on ${REG_TYPE_NAMES[ptr.type]} prohibited, null-check it first\n`);
   }
-  if (forbidsArithmetic(ptr.type)) {
+  if (forbidsArithmetic(ptr.type) || (ptr.type === 'PTR_TO_FLOW_KEYS' && mustBeKnown(a, delta))) {
     refuse(v, EACCES, `R${dst} pointer arithmetic on ${REG_TYPE_NAMES[ptr.type]} prohibited\n`);
   }
   if (ptr.type === 'PTR_TO_MAP_VALUE' && !v.allowPtrLeaks && !tnumIsConst(delta)) {

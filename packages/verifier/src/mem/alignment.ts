@@ -3,7 +3,7 @@
 import type { RegType } from '@tsbpf/core';
 import { EACCES } from '@tsbpf/uapi';
 import { refuse } from '../refuse.ts';
-import { formatTnum, tnumAdd, tnumConst, tnumIsAligned } from '../scalar/index.ts';
+import { type Bounds, formatTnum, knownImm, tnumAdd, tnumIsAligned, tnumIsConst } from '../scalar/index.ts';
 import type { Analysis } from '../state/analysis.ts';
 import type { Reg } from '../state/reg.ts';
 import { isPacketPtr } from '../state/reg-class.ts';
@@ -22,6 +22,12 @@ const DESCRIPTIONS: Readonly<Partial<Record<RegType, string>>> = {
   PTR_TO_XDP_SOCK: 'xdp_sock ',
 };
 
+/** Is the low end of bounds + fixed a multiple of `size`? What carries into it is in the low word. */
+function isAligned(bounds: Bounds, fixed: number, size: number): boolean {
+  if (tnumIsConst(bounds)) return ((bounds.valueLo + fixed) & (size - 1)) === 0;
+  return tnumIsAligned(tnumAdd(bounds, knownImm(fixed | 0)), size);
+}
+
 /**
  * Accesses of the stack are always aligned, all others where the program asked for it or the access must be.
  * @param off the instruction's own
@@ -32,8 +38,8 @@ export function checkAlignment(a: Analysis, reg: Reg, off: number, size: number,
   const strict = must || a.v.strictAlignment || reg.type === 'PTR_TO_STACK';
   if (!strict) return;
   const packet = isPacketPtr(reg.type);
-  const fixed = BigInt((packet ? PACKET_ALIGN : 0) + reg.off + off);
-  if (tnumIsAligned(tnumAdd(reg.bounds, tnumConst(fixed)), size)) return;
+  const fixed = (packet ? PACKET_ALIGN : 0) + reg.off + off;
+  if (isAligned(reg.bounds, fixed, size)) return;
   const rest = `${formatTnum(reg.bounds)}+${reg.off}+${off} size ${size}\n`;
   refuse(
     a.v,

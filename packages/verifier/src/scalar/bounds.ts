@@ -197,15 +197,20 @@ export function normalise(b: Bounds, ...steps: readonly NormaliseStep[]): Bounds
 
 /**
  * R0 after a helper that returns a length or a negative error, given the length argument's bounds. v5.6 concludes that
- * R0 is not negative, which is wrong: a program's error branch counts as impossible.
+ * R0 is not negative, which is wrong: a program's error branch counts as impossible. `keepNegative` is how it was mended.
  * @see Linux kernel/bpf/verifier.c, do_refine_retval_range
  */
-export function resultUpTo(size: Bounds): Bounds {
+export function resultUpTo(size: Bounds, keepNegative = false): Bounds {
   const d = new Draft();
-  d.smaxLo = size.smaxLo;
-  d.smaxHi = size.smaxHi;
-  d.umaxLo = size.umaxLo;
-  d.umaxHi = size.umaxHi;
+  if (keepNegative) {
+    d.smaxLo = size.umaxLo;
+    d.smaxHi = size.umaxHi;
+  } else {
+    d.smaxLo = size.smaxLo;
+    d.smaxHi = size.smaxHi;
+    d.umaxLo = size.umaxLo;
+    d.umaxHi = size.umaxHi;
+  }
   deduceBounds(d);
   tnumFromBounds(d);
   return seal(d);

@@ -2,7 +2,7 @@
 // The scalar domain: what is known of a 64-bit value, and how ALU operations and jumps change it. It knows no pointer.
 // Every Bounds is immutable: share it freely, and compare with `===` before anything else.
 
-export type { Bounds, NormaliseStep } from './bounds.ts';
+export type { Bounds } from './bounds.ts';
 /** Making bounds. */
 export { UNKNOWN, ZERO, known, knownImm, knownImm32, knownWords, makeBounds, unknownOfSize } from './bounds.ts';
 /** Loads, 32-bit moves, and what else reshapes one value. */
@@ -15,7 +15,6 @@ export type { Width } from './alu.ts';
 /** Conditional jumps on two scalars: first `branchTaken`, and if that is undefined `refineBranch`. */
 export { branchTaken } from './branch.ts';
 export { refineBranch } from './branch-refine.ts';
-export type { BranchSides } from './branch-refine.ts';
 
 /** The variable offset of a pointer. */
 export {
@@ -26,24 +25,12 @@ export {
   subPtrOffset,
   syncPtrOffset,
 } from './ptr-offset.ts';
-export type { PtrOffsetFault } from './ptr-offset.ts';
 
 /** Pruning. */
 export { boundsWithin, rangeWithin, sameBounds } from './equality.ts';
 
 /** Tnums by themselves: a Bounds is a Tnum. Return value checks, alignment. */
-export {
-  TNUM_UNKNOWN,
-  tnum,
-  tnumAdd,
-  tnumConst,
-  tnumIn,
-  tnumIsAligned,
-  tnumIsConst,
-  tnumIsUnknown,
-  tnumRange,
-} from './tnum.ts';
-export type { Tnum } from './tnum.ts';
+export { tnumAdd, tnumIn, tnumIsAligned, tnumIsConst, tnumIsUnknown, tnumRange } from './tnum.ts';
 
 /** The log. */
 export { formatBounds, formatKnown } from './print.ts';

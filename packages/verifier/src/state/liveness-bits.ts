@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What became of a register or slot since its state began. @see include/linux/bpf_verifier.h, enum bpf_reg_liveness
 
-export const LIVE_NONE = 0;
 /** Some descendant read the low half. */
 export const LIVE_READ32 = 1;
 /** Some descendant read all of it. Overrides LIVE_READ32. */

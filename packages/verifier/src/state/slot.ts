@@ -15,15 +15,8 @@ export const BYTE_ZERO = 3;
 export const SLOT_EMPTY = 0;
 /** All bytes hold something unknown. */
 export const SLOT_MISC = 0xaaaa;
-/** All bytes belong to a spilled register. */
-export const SLOT_SPILL = 0x5555;
 
 const CHARS = '?rm0';
-
-/** The kinds of all bytes, packed. */
-export function slotKinds(slot: Slot): number {
-  return typeof slot === 'number' ? slot : SLOT_SPILL;
-}
 
 export function byteKind(slot: Slot, index: number): number {
   return typeof slot === 'number' ? (slot >> (index * 2)) & 3 : BYTE_SPILL;
@@ -32,11 +25,6 @@ export function byteKind(slot: Slot, index: number): number {
 /** The slot with one byte changed; the slot holds no register. */
 export function withByte(kinds: number, index: number, kind: number): number {
   return (kinds & ~(3 << (index * 2))) | (kind << (index * 2));
-}
-
-/** The register spilled in the slot. */
-export function spilled(slot: Slot): Reg | undefined {
-  return typeof slot === 'number' ? undefined : slot;
 }
 
 /** As the log shows it: highest address first. */
