@@ -4,6 +4,7 @@ import type { Checkpointable, KernelServices, SubsystemKey } from '@tsbpf/core';
 import { NetDevice, type DeviceOptions, type SavedDevice } from './dev/device.ts';
 import { createNamespace, type NetNamespace } from './dev/namespace.ts';
 import { receiveSkb } from './dev/receive-skb.ts';
+import { skStoragesOf } from './sk-storage/state.ts';
 import type { Skb } from './skb/skb.ts';
 import { addInetSocket, removeInetSocket, type InetSocketOptions } from './sock/inet-sock.ts';
 import { SockTable } from './sock/sock-table.ts';
@@ -36,7 +37,7 @@ export class Net implements Checkpointable {
   #devices: NetDevice[] = [];
   /** How many transmissions are in progress, one within the other. */
   xmitDepth = 0;
-  #backlog: { readonly device: NetDevice; readonly skb: Skb }[] = [];
+  #backlog: { readonly device: NetDevice; readonly skb: Skb; readonly cpu: number }[] = [];
   #draining = false;
   #warned = new Set<string>();
   #lastCookie = 0n;
@@ -50,6 +51,8 @@ export class Net implements Checkpointable {
     this.sockets = new SockTable(kernel);
     this.createDevice({ name: 'lo', loopback: true, mtu: 65536 });
     kernel.checkpointables.push(this);
+    // Made now, so that every checkpoint has it.
+    skStoragesOf(kernel);
   }
 
   /**
@@ -128,9 +131,9 @@ export class Net implements Checkpointable {
     return this.redirects[this.kernel.env.cpu] as RedirectInfo;
   }
 
-  /** An sk_buff, its data behind the link header, arrives at a device once what goes on now is over. */
-  netifRx(device: NetDevice, skb: Skb): void {
-    this.#backlog.push({ device, skb });
+  /** An sk_buff, its data behind the link header, arrives at a device, on a CPU, once what goes on now is over. */
+  netifRx(device: NetDevice, skb: Skb, cpu = this.kernel.env.cpu): void {
+    this.#backlog.push({ device, skb, cpu });
   }
 
   /**
@@ -140,6 +143,8 @@ export class Net implements Checkpointable {
   drainBacklog(): void {
     if (this.#draining) return;
     this.#draining = true;
+    const { env } = this.kernel;
+    const { cpu } = env;
     try {
       for (let budget = BACKLOG_BUDGET; ; budget--) {
         const next = this.#backlog.shift();
@@ -148,10 +153,12 @@ export class Net implements Checkpointable {
           for (const { skb } of [next, ...this.#backlog.splice(0)]) skb.free();
           throw new UsageError(`after ${BACKLOG_BUDGET} arrivals packets still go in circles`, { errno: ELOOP });
         }
+        env.cpu = next.cpu;
         receiveSkb(next.device, next.skb);
       }
     } finally {
       this.#draining = false;
+      env.cpu = cpu;
     }
   }
 

@@ -59,10 +59,10 @@ function update(map: CpuMap, keyOff: number, valueOff: number, flags: number): E
 }
 
 /** The packet becomes an sk_buff there; sk_buffs of generic XDP cannot. */
-function redirectToCpu({ xdp, from, generic }: MapRedirect): Errno {
+function redirectToCpu({ xdp, from, generic, key }: MapRedirect): Errno {
   if (generic) return -EBADRQC;
   if (xdp.data - xdp.metaLen < xdp.frameEnd) return -EOVERFLOW;
-  from.net.netifRx(from, skbWith(from, xdp.bytes(), xdp.metaBytes()));
+  from.net.netifRx(from, skbWith(from, xdp.bytes(), xdp.metaBytes()), key);
   return 0;
 }
 

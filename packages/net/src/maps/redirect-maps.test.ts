@@ -10,6 +10,7 @@ import {
   BPF_MAP_TYPE_DEVMAP_HASH,
   BPF_MAP_UPDATE_ELEM,
   BPF_OBJ_GET_INFO_BY_FD,
+  BPF_PROG_TYPE_SOCKET_FILTER,
   BPF_PROG_TYPE_XDP,
   E2BIG,
   EBADRQC,
@@ -177,5 +178,20 @@ describe('cpumap', () => {
     eth0.attachXdp(loadAsm(kernel, BPF_PROG_TYPE_XDP, source, { m: map_fd }), 2);
     expect(eth0.receive(frame).redirect?.err).toBe(-EBADRQC);
     expect(eth0.delivered).toEqual([frame]);
+  });
+
+  it('hands them over on the CPU the index names', () => {
+    const { update, redirect, eth0, kernel } = world(BPF_MAP_TYPE_CPUMAP);
+    update(1, 192);
+    redirect(1);
+    const filter = loadAsm(kernel, BPF_PROG_TYPE_SOCKET_FILTER, 'call 8\nr0 += 10\nexit\n');
+    const { fd, socket } = eth0.openPacketSocket();
+    expect(kernel.setsockopt(fd, 1, 50, u32s(filter))).toBe(0);
+    eth0.receive(frame);
+    eth0.attachXdp(-1);
+    eth0.receive(frame);
+    // The filter keeps ten bytes, and one for each CPU before its own.
+    expect(socket.frames.map(({ data }) => data.length)).toEqual([11, 10]);
+    expect(kernel.state.env.cpu).toBe(0);
   });
 });
