@@ -9,6 +9,8 @@ import {
   BPF_MAP_TYPE_XSKMAP,
   BPF_PROG_ATTACH,
   BPF_PROG_DETACH,
+  BPF_PROG_TEST_RUN,
+  BPF_PROG_TYPE_SCHED_CLS,
   BPF_PROG_TYPE_SK_MSG,
   BPF_PROG_TYPE_SK_SKB,
   BPF_PROG_TYPE_XDP,
@@ -26,6 +28,7 @@ import {
   EOPNOTSUPP,
   EPERM,
   type MapCreateAttr,
+  type TestRunAttr,
 } from '@tsbpf/uapi';
 import type { BpfMap, BpfProg } from '@tsbpf/core';
 import { TestMap, answerText, u32s } from '@tsbpf/testkit';
@@ -115,6 +118,20 @@ describe.each(['sockmap', 'sockhash'] as const)('%s', (name) => {
     expect(psockOf(kernel.state, b.sock.off)).toBe(0);
     kernel.close(b.fd);
     expect(kernel.state.mem.liveRegions).toBe(before - 1);
+  });
+
+  it('lets programs delete', () => {
+    const { map, open, kernel } = world(attrs[name]);
+    const { sock, fd } = open();
+    map.update(u32s(2), u32s(fd));
+    const source = 'r1 = 2\n*(u32 *)(r10 - 4) = r1\nr2 = r10\nr2 += -4\nr1 = m ll\ncall 3\nr0 = -r0\nexit\n';
+    const prog_fd = loadAsm(kernel, BPF_PROG_TYPE_SCHED_CLS, source, { m: map.fd });
+    const run = (): number | undefined => {
+      const attr: TestRunAttr = { prog_fd, data_in: new Uint8Array(64) };
+      expect(kernel.bpf(BPF_PROG_TEST_RUN, attr)).toBe(0);
+      return attr.retval;
+    };
+    expect([run(), psockOf(kernel.state, sock.off), run()]).toEqual([0, 0, name === 'sockmap' ? EINVAL : ENOENT]);
   });
 
   it('gives its programs to sockets that come, from one map only', () => {
