@@ -4,8 +4,24 @@
 import { existsSync } from 'node:fs';
 import { release } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { CASES, encodeConfig, EVENT_CASES, FLAGS, PACKET_CASES, type Case } from './differential/cases.ts';
-import { cgroupMount, EVENT_PROGS, openReal, openSimulated, PACKET_PROGS, type Side } from './differential/systems.ts';
+import {
+  CASES,
+  encodeConfig,
+  EVENT_CASES,
+  FLAGS,
+  PACKET_CASES,
+  POST_BIND_CASES,
+  type Case,
+} from './differential/cases.ts';
+import {
+  cgroupMount,
+  EVENT_PROGS,
+  openReal,
+  openSimulated,
+  PACKET_PROGS,
+  POST_BIND_PROGS,
+  type Side,
+} from './differential/systems.ts';
 
 const missing =
   process.getuid?.() !== 0
@@ -103,5 +119,6 @@ async function compare(cases: readonly Case[], names?: readonly string[]): Promi
 describe.skipIf(missing !== undefined)(`hooks answer as Linux ${release()} does`, () => {
   test('sysctls, options, addresses, devices', () => compare(CASES));
   test('packets of datagrams', () => compare(PACKET_CASES, PACKET_PROGS));
+  test('sockets just bound', () => compare(POST_BIND_CASES, POST_BIND_PROGS));
   test('TCP events', () => compare(EVENT_CASES, EVENT_PROGS));
 });

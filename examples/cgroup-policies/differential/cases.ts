@@ -265,5 +265,17 @@ export const EVENT_CASES: readonly Case[] = [INET, INET6].flatMap((family) => {
   ]);
 });
 
+/** The program asked once a socket is bound denies, or does not. */
+export const POST_BIND_CASES: readonly Case[] = [INET, INET6].flatMap((family) =>
+  [0, 1].flatMap((verdict) =>
+    [STREAM, DGRAM].map((type) => ({
+      hook: 'post_bind',
+      before: [`S 1 ${family} ${type} 0`],
+      config: { verdict },
+      calls: [`B 1 ${at(family === INET ? '127.0.0.1' : '::1', 6000)}`],
+    })),
+  ),
+);
+
 /** Everything else. Sockets 1 and 2 are closed after each case. */
 export const CASES: readonly Case[] = [...sysctls(), ...sockopts(), ...addresses(), ...devices()];

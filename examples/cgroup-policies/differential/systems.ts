@@ -31,6 +31,7 @@ export function cgroupMount(): string | undefined {
 /** Programs that see packets and TCP events: attached by themselves, for they would count those of other cases. */
 export const PACKET_PROGS = ['egress', 'ingress'];
 export const EVENT_PROGS = ['events'];
+export const POST_BIND_PROGS = ['post4', 'post6'];
 const APART = [...PACKET_PROGS, ...EVENT_PROGS];
 
 function attachAll(obj: BpfObject, fd: number, names: readonly string[] | undefined): void {
