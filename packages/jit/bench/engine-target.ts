@@ -31,7 +31,11 @@ export class EngineTarget implements BenchTarget<ExecProg> {
       calls: calls.map((call) =>
         'helper' in call ? k.row(`bpf_${call.helper}`) : k.mapOp(call.map as BpfMap, call.op),
       ),
-      aux: tailMap === undefined ? {} : { 3: { map: tailMap as BpfMap } },
+      // What the verifier finds: one map, and one key.
+      aux:
+        tailMap === undefined
+          ? {}
+          : { 3: { map: tailMap as BpfMap, constKey: Number(/mov r3, (\d+)/.exec(asm)?.[1]) } },
     });
   }
 

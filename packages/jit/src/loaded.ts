@@ -18,6 +18,8 @@ import { CallObject } from './run/call-object.ts';
 import type { Engine, OwnProgram } from './run/engine.ts';
 import { faultOf } from './run/fault.ts';
 import { makeSlot } from './run/slot.ts';
+import type { ProgramImports } from './translate/program.ts';
+import { exportName } from './translate/shell.ts';
 import { LEVEL, SCRATCH } from './translate/source.ts';
 
 type Words = readonly [number, number, number, number, number, number, number, number, number, number];
@@ -52,13 +54,13 @@ export class LoadedProgram implements OwnProgram {
   readonly slots: readonly FuncSlot[];
   readonly compileNs: number;
   readonly body: FuncEntry = (regs) => void this.#enter(0, regs, 0);
-  readonly #verified: VerifiedProg;
-  readonly #linker: Linker;
+  readonly verified: VerifiedProg;
+  readonly linker: Linker;
   readonly #call: HelperCall;
   readonly #symbols: TextSymbol[] = [];
   readonly #slotBySubprog: FuncSlot[] = [];
   /** Static functions that were attached to, or entered: they are functions of their own from then on. */
-  readonly #traced = new Set<number>();
+  readonly traced = new Set<number>();
   #compiled: Compiled;
   #exports!: Exports;
   #run!: Exports['run'];
@@ -77,11 +79,11 @@ export class LoadedProgram implements OwnProgram {
     const start = now();
     this.engineOf = engine;
     this.prog = prog;
-    this.#verified = verified;
-    this.#linker = new Linker(engine.kernel, verified);
+    this.verified = verified;
+    this.linker = new Linker(engine.kernel, verified);
     this.#call = new CallObject(engine, prog);
     engine.refresh();
-    this.#compiled = compileFor(engine, verified, this.#linker, this.#traced);
+    this.#compiled = compileFor(engine, this);
     this.#instantiate();
     this.slots = slotFunctions(verified).map(({ subprog, name }) => {
       const body: FuncEntry = subprog === 0 ? this.body : (regs) => void this.#enter(subprog, regs, 0);
@@ -100,6 +102,10 @@ export class LoadedProgram implements OwnProgram {
     this.compileNs = now() - start;
   }
 
+  get progOff(): number {
+    return this.prog.off;
+  }
+
   get codeBytes(): number {
     return this.#compiled.codeBytes;
   }
@@ -108,7 +114,7 @@ export class LoadedProgram implements OwnProgram {
     const last = this.#last;
     if (last === 'fallback') return this.#fallback?.lastR0 ?? 0n;
     if (last !== 'instance') return wordsToBig(last.lo, last.hi);
-    return wordsToBig(this.#exports.r0Lo.value as number, this.#exports.r0Hi.value as number);
+    return wordsToBig(this.#word('r0Lo'), this.#word('r0Hi'));
   }
 
   get tableIdx(): number {
@@ -168,15 +174,17 @@ export class LoadedProgram implements OwnProgram {
   }
 
   relink(): void {
-    this.#compiled = compileFor(this.engineOf, this.#verified, this.#linker, this.#traced);
+    this.engineOf.fusion.left(this);
+    this.#compiled = compileFor(this.engineOf, this);
     this.#instantiate();
   }
 
   unload(): void {
-    const { kernel, programs, table } = this.engineOf;
+    const { kernel, programs, fusion, table } = this.engineOf;
     for (const symbol of this.#symbols.splice(0)) kernel.text.remove(symbol);
     if (this.#tableIdx !== 0) table.set(this.#tableIdx, null);
     programs.delete(this);
+    fusion.forget(this);
     this.#fallback?.unload();
   }
 
@@ -230,9 +238,9 @@ export class LoadedProgram implements OwnProgram {
 
   /** Makes sure that a function has an entry of its own. */
   #trace(subprog: number): void {
-    if (subprog === 0 || this.#traced.has(subprog)) return;
-    if (this.#verified.subprogs[subprog].linkage === 'global') return;
-    this.#traced.add(subprog);
+    if (subprog === 0 || this.traced.has(subprog)) return;
+    if (this.verified.subprogs[subprog].linkage === 'global') return;
+    this.traced.add(subprog);
     this.relink();
   }
 
@@ -250,7 +258,7 @@ export class LoadedProgram implements OwnProgram {
         feature: 'stepping on the JIT',
       });
     }
-    const other = options.fallback.load(this.#verified, { prog: this.prog });
+    const other = options.fallback.load(this.verified, { prog: this.prog });
     for (const slot of other.slots) {
       slot.patched = this.#slotBySubprog[slot.subprog]?.patched;
       // One program, one symbol.
@@ -262,36 +270,57 @@ export class LoadedProgram implements OwnProgram {
   }
 
   #instantiate(): void {
+    const { engineOf: engine } = this;
+    const { module, programs } = this.#compiled;
+    const [imports] = programs;
+    const shared: Record<string, WebAssembly.ImportValue> = { mem: engine.mem.wasm };
+    if (imports.usesTailCalls) shared.tails = engine.table;
+    const { exports } = new WebAssembly.Instance(module, { k: shared, k0: this.importsFor(imports) });
+    this.adopt(exports, { index: 0, imports });
+  }
+
+  importsFor({ outCalls }: ProgramImports): Record<string, WebAssembly.ImportValue> {
     const engine = this.engineOf;
-    const { outCalls, services, module, usesTailCalls } = this.#compiled;
-    const { argHi, mem } = engine;
     const imports: Record<string, WebAssembly.ImportValue> = {
-      mem: mem.wasm,
       call: this.#call as unknown as WebAssembly.ImportValue,
       probe: (off: number, lenBytes: number) => engine.probe(off, lenBytes),
       loadPacket: (skb: number, off: number, lenBytes: number) => engine.loadPacket(skb, off, lenBytes),
-      tailTarget: (map: number, index: number) => engine.tailTarget(map, index),
+      tailTarget: (map: number, index: number) => engine.tailTarget(this, map, index),
       tailNested: (map: number, index: number, lo: number, hi: number, base: number) =>
         engine.tailNested(map, index, lo, hi, base),
       patched: (subprog: number, ...words: number[]) => this.#callPatched(subprog, words),
     };
-    if (usesTailCalls) imports.tails = engine.table;
     for (const { number, argCount, wide } of outCalls) {
-      imports[`h${number}`] = importOf(this.#linker.calls[number].resolve(), argCount, wide, argHi);
+      imports[`h${number}`] = importOf(this.linker.calls[number].resolve(), argCount, wide, engine.argHi);
     }
-    this.#exports = new WebAssembly.Instance(module, { k: imports }).exports as unknown as Exports;
+    return imports;
+  }
+
+  adopt(exports: WebAssembly.Exports, place: { index: number; imports: ProgramImports }): void {
+    const { outCalls, services, usesTailCalls } = place.imports;
+    // R0 of the last run goes with the instance that is left.
+    if (this.#last === 'instance') this.#last = { lo: this.#word('r0Lo'), hi: this.#word('r0Hi') };
+    const prefix = exportName(place.index, '');
+    const own = Object.entries(exports).filter(([name]) => name.startsWith(prefix));
+    this.#exports = Object.fromEntries(
+      own.map(([name, value]) => [name.slice(prefix.length), value]),
+    ) as unknown as Exports;
     this.#run = this.#exports.run;
     // Services that ask nothing about the run: probes and packets.
     this.#pure = outCalls.length === 0 && !usesTailCalls && this.#slotsAreStatic(services);
     for (const slot of this.#slotBySubprog) {
       if (slot?.patched !== undefined) this.#flag(slot.subprog).value = 1;
     }
-    if (this.#tableIdx !== 0) engine.table.set(this.#tableIdx, this.#exports.main);
+    if (this.#tableIdx !== 0) this.engineOf.table.set(this.#tableIdx, this.#exports.main);
+  }
+
+  #word(name: 'r0Lo' | 'r0Hi'): number {
+    return this.#exports[name].value as number;
   }
 
   /** Whether no call inside of the program can lead out of it by a patched slot. */
-  #slotsAreStatic(services: Compiled['services']): boolean {
-    return !services.has('tailNested') && entryPoints(this.#verified, this.#traced).length === 1;
+  #slotsAreStatic(services: ProgramImports['services']): boolean {
+    return !services.has('tailNested') && entryPoints(this.verified, this.traced).length === 1;
   }
 
   /** Calls what is attached to a function, with the words of R1 to R5; the low word of R0, and the high one in memory. */

@@ -7,6 +7,7 @@ import { compileModule } from '../run/compile.ts';
 import { faultOf } from '../run/fault.ts';
 import { requireWasm, supportsTailCalls } from '../run/features.ts';
 import { translate } from '../translate/program.ts';
+import { exportName } from '../translate/shell.ts';
 import { LEVEL, SCRATCH, type OutCall } from '../translate/source.ts';
 import { validateBare } from './validate.ts';
 
@@ -72,20 +73,26 @@ export function compileBare({ insns: given, helpers = {} }: CompileBareOptions):
   const scratchOff = memory.alloc(SCRATCH.bytes, { kind: 'jit' });
   const level = memory.alloc(LEVEL.bytes, { kind: 'stack', align: LEVEL.align });
   const base = level + LEVEL.frames;
-  const { module, codeBytes, outCalls } = compileModule(
-    translate({
-      insns,
-      entries: [{ subprog: 0, start: 0, name: 'main' }],
-      kernel: undefined,
-      sharedMemory: false,
-      importsShared: false,
-      scratchOff,
-      tailCalls: supportsTailCalls(),
-      lastBase: level + LEVEL.bytes - MAX_BPF_STACK,
-      inlining: false,
-      probeMem: () => false,
-      call: (idx) => bareCall(insns[idx].imm),
-    }),
+  const {
+    module,
+    codeBytes,
+    programs: [{ outCalls }],
+  } = compileModule(
+    translate([
+      {
+        insns,
+        entries: [{ subprog: 0, start: 0, name: 'main' }],
+        kernel: undefined,
+        sharedMemory: false,
+        importsShared: false,
+        scratchOff,
+        tailCalls: supportsTailCalls(),
+        lastBase: level + LEVEL.bytes - MAX_BPF_STACK,
+        inlining: false,
+        probeMem: () => false,
+        call: (idx) => bareCall(insns[idx].imm),
+      },
+    ]),
   );
 
   let own: readonly (readonly [start: number, end: number])[] = [];
@@ -100,7 +107,6 @@ export function compileBare({ insns: given, helpers = {} }: CompileBareOptions):
     });
   };
   const imports: Record<string, WebAssembly.ImportValue> = {
-    mem: memory.wasm,
     call: null as unknown as WebAssembly.ImportValue,
     patched: () => 0,
   };
@@ -116,9 +122,8 @@ export function compileBare({ insns: given, helpers = {} }: CompileBareOptions):
       return Number(BigInt.asIntN(32, r0));
     };
   }
-  const { body0 } = new WebAssembly.Instance(module, { k: imports }).exports as unknown as {
-    body0: (base: number, ...words: number[]) => number;
-  };
+  const instance = new WebAssembly.Instance(module, { k: { mem: memory.wasm }, k0: imports });
+  const body0 = instance.exports[exportName(0, 'body0')] as (base: number, ...words: number[]) => number;
 
   return {
     insns,

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
-import type { KernelServices, VerifiedProg } from '@tsbpf/core';
+import type { VerifiedProg } from '@tsbpf/core';
 import { InternalError } from '@tsbpf/uapi';
 import type { Linker } from '../link/linker.ts';
-import { translate, type Translation } from '../translate/program.ts';
-import type { EntryPoint } from '../translate/source.ts';
+import { translate, type ProgramImports, type Translation } from '../translate/program.ts';
+import type { EntryPoint, Source } from '../translate/source.ts';
 import type { Engine } from './engine.ts';
 
-/** A translated program, compiled: instances of it differ in what they are linked to. */
-export interface Compiled extends Omit<Translation, 'bytes'> {
+/** A translated module, compiled: instances of it differ in what they are linked to. */
+export interface Compiled {
   readonly module: WebAssembly.Module;
   readonly codeBytes: number;
+  readonly programs: readonly ProgramImports[];
 }
 
 /** Functions that something may be attached to: main, the global ones, and the static ones that BTF describes. */
@@ -27,47 +28,51 @@ export function entryPoints(verified: VerifiedProg, traced: ReadonlySet<number>)
   );
 }
 
+/** What is compiled of a program: its traced functions are not inlined. */
+export interface Compilable {
+  readonly verified: VerifiedProg;
+  readonly linker: Linker;
+  readonly traced: ReadonlySet<number>;
+}
+
 /** Compiles a module. A refusal is our own defect: what is too large never comes here. */
-export function compileModule({ bytes, ...rest }: Translation): Compiled {
+export function compileModule({ bytes, programs }: Translation): Compiled {
   try {
-    return { ...rest, module: new WebAssembly.Module(bytes), codeBytes: bytes.length };
+    return { programs, module: new WebAssembly.Module(bytes), codeBytes: bytes.length };
   } catch (cause) {
     throw new InternalError('the Wasm engine refuses a translated program', { cause });
   }
 }
 
+/** What is translated of a program. Helpers that are overridden now are not inlined. */
+export function sourceOf(engine: Engine, { verified, linker, traced }: Compilable): Source {
+  linker.outlined = linker.overridden();
+  return {
+    insns: verified.insns,
+    entries: entryPoints(verified, traced),
+    kernel: engine.kernel,
+    sharedMemory: engine.sharedMemory,
+    importsShared: engine.importsShared,
+    scratchOff: engine.scratchOff,
+    tailCalls: engine.tailCalls,
+    inlining: true,
+    probeMem: (idx) => verified.aux[idx]?.probeMem ?? false,
+    call: (idx) => linker.call(idx),
+  };
+}
+
 /**
- * The module of a program on this engine, from the cache or made now. Overridden helpers and traced
- * functions are not inlined.
+ * The module of a program alone on this engine, from the cache or made now.
  * @errno ENOSYS TooLargeError
  */
-export function compileFor(
-  engine: Engine,
-  verified: VerifiedProg,
-  linker: Linker,
-  traced: ReadonlySet<number>,
-): Compiled {
-  const outlined = linker.overridden();
-  linker.outlined = outlined;
-  const key = `${[...outlined].sort().join()} ${[...traced].sort().join()}`;
+export function compileFor(engine: Engine, program: Compilable): Compiled {
+  const { verified, linker, traced } = program;
+  const key = `${[...linker.overridden()].sort().join()} ${[...traced].sort().join()}`;
   let modules = engine.modules.get(verified);
   if (modules === undefined) engine.modules.set(verified, (modules = new Map<string, Compiled>()));
   let compiled = modules.get(key);
   if (compiled === undefined) {
-    compiled = compileModule(
-      translate({
-        insns: verified.insns,
-        entries: entryPoints(verified, traced),
-        kernel: engine.kernel satisfies KernelServices,
-        sharedMemory: engine.sharedMemory,
-        importsShared: engine.importsShared,
-        scratchOff: engine.scratchOff,
-        tailCalls: engine.tailCalls,
-        inlining: true,
-        probeMem: (idx) => verified.aux[idx]?.probeMem ?? false,
-        call: (idx) => linker.call(idx),
-      }),
-    );
+    compiled = compileModule(translate([sourceOf(engine, program)]));
     modules.set(key, compiled);
   }
   return compiled;

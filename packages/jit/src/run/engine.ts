@@ -4,6 +4,7 @@ import type { KernelMemory } from '@tsbpf/memory';
 import { ENOMEM, FaultError, MAX_TAIL_CALL_CNT } from '@tsbpf/uapi';
 import type { Compiled } from './compile.ts';
 import { supportsTailCalls } from './features.ts';
+import { Fusion, type Fusible } from './fusion.ts';
 import { packetLoad, type PacketLoad, type PagedPacketRead } from './packet.ts';
 import { LEVEL, PROG_TABLE_IDX, SCRATCH } from '../translate/source.ts';
 
@@ -22,7 +23,7 @@ export interface JitOptions {
 }
 
 /** A program this engine loaded, as the engine sees it. */
-export interface OwnProgram extends LoadedProg {
+export interface OwnProgram extends LoadedProg, Fusible {
   readonly engineOf: Engine;
   /** Links anew: helpers were overridden, or are no longer. */
   relink(): void;
@@ -42,6 +43,7 @@ export class Engine {
   /** High words of arguments, for the helper being called. */
   readonly argHi = new Int32Array(6);
   readonly programs = new Set<OwnProgram>();
+  readonly fusion = new Fusion(this);
   /** Modules of programs, by the helpers that are not inlined. */
   readonly modules = new WeakMap<VerifiedProg, Map<string, Compiled>>();
   /** Base of the first frame of the next run; 0 where its stacks are not made yet. */
@@ -88,12 +90,14 @@ export class Engine {
     return this.kernel.observers.length > 0;
   }
 
-  /** Links all programs anew where helpers were overridden since. */
+  /** Before a run: links all programs anew where helpers were overridden since, and fuses those that call each other. */
   refresh(): void {
     const { generation } = this.kernel.overrides;
-    if (this.#overrides === generation) return;
-    this.#overrides = generation;
-    for (const program of this.programs) program.relink();
+    if (this.#overrides !== generation) {
+      this.#overrides = generation;
+      for (const program of this.programs) program.relink();
+    }
+    if (this.fusion.isPending && this.#depth === 0) this.fusion.run();
   }
 
   get packets(): PacketLoad {
@@ -154,12 +158,13 @@ export class Engine {
   }
 
   /** The number of a tail call's target in the table; 0 for none, -1 for one of another engine. */
-  tailTarget(mapOff: number, index: number): number {
+  tailTarget(from: OwnProgram, mapOff: number, index: number): number {
     const target = this.#tailTarget(mapOff, index);
     if (target === undefined) return 0;
     const own = this.#own(target.loaded);
     if (own === undefined) return -1;
     const { tableIdx } = own;
+    this.fusion.note(from, own);
     // The next call finds it there by itself.
     const room = this.mem.regionOf(target.progOff);
     if (room !== undefined && target.progOff + PROG_TABLE_IDX + 4 <= room.off + room.lenBytes) {

@@ -18,7 +18,7 @@ export function wasmCall(body: Body): WasmCall {
     sharedMemory,
     arg: (index) => body.low(index),
     arg64: (index) => body.get(index),
-    moduleFunction: (key, signature, build) => unit.moduleFunction(key, signature, build),
+    moduleFunction: (key, signature, build) => unit.shell.moduleFunction(key, signature, build),
   };
 }
 

@@ -17,7 +17,7 @@ export function emitCall(body: Body, insn: Insn, idx: number): void {
     throw new NotSupportedError(`instruction ${idx}: ${what} are not supported`, { errno: ENOSYS, feature: what });
   }
   const link = body.unit.source.call(idx);
-  if (link.kind === 'tailCall') return emitTailCall(body, link.map);
+  if (link.kind === 'tailCall') return emitTailCall(body, idx, link.map);
   if (link.inline?.(wasmCall(body)) !== true) emitOutCall(body, link);
   body.set(0);
   body.forgetCallerSaved();

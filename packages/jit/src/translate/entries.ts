@@ -37,8 +37,8 @@ export function writeRuns(unit: Unit, main: FunctionBuilder): void {
   const { module } = unit;
   const lo = module.global({ type: I32, mutable: true }, { i32: 0 });
   const hi = module.global({ type: I32, mutable: true }, { i32: 0 });
-  module.export('r0Lo', { global: lo });
-  module.export('r0Hi', { global: hi });
+  module.export(unit.exportName('r0Lo'), { global: lo });
+  module.export(unit.exportName('r0Hi'), { global: hi });
 
   /** Pops R0 and leaves it in the globals; pushes the low word. */
   const keepR0 = (fn: FunctionBuilder, r0: number): void => {
@@ -53,7 +53,7 @@ export function writeRuns(unit: Unit, main: FunctionBuilder): void {
     fn.localGet(r0);
     fn.op(op.i32WrapI64);
   };
-  const run = module.func({ name: 'run', params: [I32, I32], results: [I32], exportAs: 'run' });
+  const run = module.func({ name: 'run', params: [I32, I32], results: [I32], exportAs: unit.exportName('run') });
   run.localGet(1);
   pushAddress(run, 0);
   run.i32Const(0);
@@ -61,7 +61,7 @@ export function writeRuns(unit: Unit, main: FunctionBuilder): void {
   keepR0(run, run.local(I64));
 
   const [ctx, stride, count, results, base] = [0, 1, 2, 3, 4];
-  const batch = module.func({ name: 'batch', params: [I32, I32, I32, I32, I32], exportAs: 'batch' });
+  const batch = module.func({ name: 'batch', params: [I32, I32, I32, I32, I32], exportAs: unit.exportName('batch') });
   const r0 = batch.local(I64);
   const done = batch.block();
   const again = batch.loop();
@@ -124,7 +124,7 @@ export function writeBodyEntry(unit: Unit, entry: EntryPoint): void {
   if (func.fn === undefined) throw new InternalError(`entry ${entry.name} has no code`);
   const params = new Array<typeof I32>(11).fill(I32);
   const name = `body${entry.subprog}`;
-  const fn = unit.module.func({ name, params, results: [I32], exportAs: name });
+  const fn = unit.module.func({ name, params, results: [I32], exportAs: unit.exportName(name) });
   const r0 = fn.local(I64);
   for (let reg = 2; reg <= 5; reg++) {
     if ((func.blockArgs & (1 << reg)) === 0) continue;

@@ -68,7 +68,7 @@ function emitInsn(body: Body, idx: number): void {
       if (insn.code === (BPF_JMP | BPF_CALL)) return emitCall(body, insn, idx);
       if (insn.code === (BPF_JMP | 0xf0)) {
         const link = body.unit.source.call(idx);
-        return emitTailCall(body, link.kind === 'tailCall' ? link.map : undefined);
+        return emitTailCall(body, idx, link.kind === 'tailCall' ? link.map : undefined);
       }
       throw unknownInsn(insn, idx);
     case BPF_JMP32:

@@ -27,6 +27,12 @@ export interface EntryPoint {
   readonly name: string;
 }
 
+/** A program of the same module, by its place in it. */
+export interface TailTarget {
+  readonly progOff: number;
+  readonly index: number;
+}
+
 /** What is translated. */
 export interface Source {
   readonly insns: readonly Insn[];
@@ -47,6 +53,8 @@ export interface Source {
   readonly inlining: boolean;
   probeMem(idx: number): boolean;
   call(idx: number): CallLink;
+  /** Programs of the same module that the tail call at `idx` may reach now, by the offset of the program object. */
+  tailTargets?(idx: number): readonly TailTarget[];
 }
 
 /** Words through which Wasm and JavaScript hand over what a result of 32 bits has no room for. */

@@ -13,10 +13,10 @@ import { withTemp } from './temp.ts';
 const TAIL_CALLS_PARAM = 2;
 
 /** Goes on behind the call where there is no target, or where there were too many calls. */
-export function emitTailCall(body: Body, map: BpfMap | undefined): void {
+export function emitTailCall(body: Body, idx: number, map: BpfMap | undefined): void {
   // A subprogram's frame is not the first of its stacks: the target gets stacks of its own.
   const isMain = body.func.subprog === 0 && body.exit === undefined;
-  if (isMain && body.unit.source.tailCalls) emitReplace(body, map);
+  if (isMain && body.unit.source.tailCalls) emitReplace(body, idx, map);
   else {
     emitNested(body);
     body.fn.if();
@@ -62,7 +62,7 @@ export function storeTailCalls(body: Body): void {
 }
 
 /** From the main function: the target takes over its frame. */
-function emitReplace(body: Body, map: BpfMap | undefined): void {
+function emitReplace(body: Body, idx: number, map: BpfMap | undefined): void {
   const { fn, unit } = body;
   const none = fn.block();
   if (unit.nestsTailCalls) {
@@ -81,6 +81,18 @@ function emitReplace(body: Body, map: BpfMap | undefined): void {
     fn.brIf(none);
   }
   withTemp(fn, I32, (target) => {
+    /** Counts the call, and pushes what the target takes. */
+    const count = (): void => {
+      fn.localGet(TAIL_CALLS_PARAM);
+      fn.i32Const(1);
+      fn.op(op.i32Add);
+      fn.localSet(TAIL_CALLS_PARAM);
+      // Whoever waits for the end of the run may ask how many there were.
+      storeTailCalls(body);
+      fn.localGet(body.base);
+      body.get(1);
+      fn.localGet(TAIL_CALLS_PARAM);
+    };
     /** Asks JavaScript for the target; goes on only where it is one of this engine. */
     const ask = (): void => {
       body.low(2);
@@ -103,6 +115,15 @@ function emitReplace(body: Body, map: BpfMap | undefined): void {
       fn.localTee(target);
       fn.op(op.i32Eqz);
       fn.brIf(none);
+      for (const { progOff, index } of unit.source.tailTargets?.(idx) ?? []) {
+        fn.localGet(target);
+        fn.i32Const(progOff);
+        fn.op(op.i32Eq);
+        fn.if();
+        count();
+        fn.returnCall(unit.mains[index]);
+        fn.end();
+      }
       fn.localGet(target);
       fn.memory(memOp.i32Load, PROG_TABLE_IDX);
       fn.localTee(target);
@@ -113,15 +134,7 @@ function emitReplace(body: Body, map: BpfMap | undefined): void {
     } else {
       ask();
     }
-    fn.localGet(TAIL_CALLS_PARAM);
-    fn.i32Const(1);
-    fn.op(op.i32Add);
-    fn.localSet(TAIL_CALLS_PARAM);
-    // Whoever waits for the end of the run may ask how many there were.
-    storeTailCalls(body);
-    fn.localGet(body.base);
-    body.get(1);
-    fn.localGet(TAIL_CALLS_PARAM);
+    count();
     fn.localGet(target);
     fn.returnCallIndirect(unit.tailType);
   });

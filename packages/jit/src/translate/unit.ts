@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: MIT
 import type { WasmSignature } from '@tsbpf/core';
-import {
-  EXTERNREF,
-  FUNCREF,
-  I32,
-  I64,
-  ModuleBuilder,
-  type FuncRef,
-  type FunctionBuilder,
-  type ValType,
-} from '@tsbpf/wasm';
+import { EXTERNREF, I32, I64, type ModuleBuilder, type FuncRef, type FunctionBuilder, type ValType } from '@tsbpf/wasm';
 import { subprogTarget } from '@tsbpf/insn';
-import { BPF_CALL, BPF_JMP, NotSupportedError, ENOSYS } from '@tsbpf/uapi';
+import { BPF_CALL, BPF_JMP, ENOSYS, InternalError, NotSupportedError } from '@tsbpf/uapi';
 import { argumentsRead } from '../cfg/arguments.ts';
 import { flowOrder, type FlowOrder } from '../cfg/dominators.ts';
 import { flowGraph, type FlowGraph } from '../cfg/graph.ts';
 import type { Body } from './body.ts';
+import { exportName, type Shell } from './shell.ts';
 import type { OutCall, Source } from './source.ts';
 
 /** A function of the program, and what its callers must know. */
@@ -54,10 +46,21 @@ export type ServiceName = keyof typeof SERVICES;
 /** Functions of this many instructions at most are copied into their callers, up to so many instructions in a caller. */
 const INLINE_INSNS = 64;
 
-/** A module under construction. */
+/** Whether the instruction is a tail call. */
+export function isTailCall(source: Source, idx: number): boolean {
+  const insn = source.insns[idx];
+  if (insn.code === (BPF_JMP | 0xf0)) return true;
+  if (insn.code !== (BPF_JMP | BPF_CALL) || subprogTarget(insn, idx) !== undefined) return false;
+  return source.call(idx).kind === 'tailCall';
+}
+
+/** One program of a module under construction. */
 export class Unit {
   readonly source: Source;
-  readonly module = new ModuleBuilder('bpf');
+  readonly shell: Shell;
+  /** The program's place in the module. */
+  readonly index: number;
+  readonly module: ModuleBuilder;
   readonly funcs = new Map<number, UnitFunc>();
   readonly usesTailCalls: boolean;
   /** Functions other than main make tail calls, so that the count of them lives in memory. */
@@ -68,35 +71,42 @@ export class Unit {
   /** Variants of imports that the program needs, by number. */
   readonly outCalls = new Map<number, OutCall>();
   readonly services = new Set<ServiceName>();
+  /** Main functions of all programs of the module, by place. */
+  mains: readonly FunctionBuilder[] = [];
   readonly #imports = new Map<string, FuncRef>();
-  readonly #made = new Map<string, FunctionBuilder>();
   readonly #patchedFlags = new Map<number, number>();
 
   /** Writes a function, or a copy of one into its caller. */
   readonly writeFunction: (body: Body) => void;
 
-  constructor(source: Source, writeFunction: (body: Body) => void) {
+  constructor(
+    source: Source,
+    place: { shell: Shell; index: number; usesTailCalls: boolean },
+    writeFunction: (body: Body) => void,
+  ) {
     this.source = source;
+    this.shell = place.shell;
+    this.index = place.index;
+    this.module = place.shell.module;
+    this.usesTailCalls = place.usesTailCalls;
     this.writeFunction = writeFunction;
     const { module } = this;
-    module.importMemory('k', 'mem', source.importsShared ? { min: 1, max: 65536, shared: true } : { min: 1 });
-    this.callGlobal = module.importGlobal('k', 'call', { type: EXTERNREF });
-    this.usesTailCalls = source.insns.some((_, idx) => this.isTailCall(idx));
-    if (this.usesTailCalls) module.importTable('k', 'tails', { type: FUNCREF, min: 0 });
+    this.callGlobal = place.shell.callGlobals[place.index];
     this.tailType = module.type([I32, I64, I32], [I64]);
     for (const { subprog } of source.entries) {
       const flag = module.global({ type: I32, mutable: true }, { i32: 0 });
-      module.export(`patched${subprog}`, { global: flag });
+      module.export(this.exportName(`patched${subprog}`), { global: flag });
       this.#patchedFlags.set(subprog, flag);
     }
     this.#discover();
   }
 
+  exportName(name: string): string {
+    return exportName(this.index, name);
+  }
+
   isTailCall(idx: number): boolean {
-    const insn = this.source.insns[idx];
-    if (insn.code === (BPF_JMP | 0xf0)) return true;
-    if (insn.code !== (BPF_JMP | BPF_CALL) || subprogTarget(insn, idx) !== undefined) return false;
-    return this.source.call(idx).kind === 'tailCall';
+    return isTailCall(this.source, idx);
   }
 
   /** The global that is not zero where something is attached to the function. */
@@ -117,20 +127,10 @@ export class Unit {
     });
   }
 
-  moduleFunction(key: string, signature: WasmSignature, build: (fn: FunctionBuilder) => void): FuncRef {
-    let fn = this.#made.get(key);
-    if (fn === undefined) {
-      fn = this.module.func({ name: key, ...signature });
-      this.#made.set(key, fn);
-      build(fn);
-    }
-    return fn;
-  }
-
   #import(name: string, { params, results }: WasmSignature): FuncRef {
     let func = this.#imports.get(name);
     if (func === undefined) {
-      func = this.module.importFunc('k', name, params, results);
+      func = this.module.importFunc(`k${this.index}`, name, params, results);
       this.#imports.set(name, func);
     }
     return func;
@@ -195,6 +195,13 @@ export class Unit {
       for (let idx = start; idx < end; idx++) if (this.isTailCall(idx)) return true;
       return false;
     });
+  }
+
+  /** The main function, once all are discovered. */
+  get main(): FunctionBuilder {
+    const { fn } = this.funcAt(this.source.entries[0].start);
+    if (fn === undefined) throw new InternalError('the main function has no code');
+    return fn;
   }
 
   /** The function that starts at an instruction. */

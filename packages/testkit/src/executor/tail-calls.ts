@@ -101,4 +101,50 @@ export const tailCallCases: readonly ExecutorCase[] = [
     // The 34th finds 33 behind it; each of the 34 activations adds 1000 on the way back.
     expected: [1001n, ((34n << 8n) + 1n + 34000n) >> 8n],
   },
+  {
+    name: 'a target that goes leaves nothing behind, though another gets its place',
+    run(k) {
+      const array = k.progArray([undefined]);
+      const prog = caller(k, array, jump(0));
+      const first = k.load('mov r0, 7\nexit');
+      k.setProg(array, 0, first);
+      const ctx = k.ctx();
+      const results = [k.run(prog, ctx), k.run(prog, ctx), k.run(prog, ctx)];
+      k.setProg(array, 0, undefined);
+      k.unload(first);
+      const second = k.load('mov r0, 8\nexit');
+      k.setProg(array, 0, second);
+      results.push(k.run(prog, ctx), k.run(prog, ctx), k.run(prog, ctx));
+      return [second.off === first.off, results];
+    },
+    expected: [true, [7n, 7n, 7n, 8n, 8n, 8n]],
+  },
+  {
+    name: 'programs that call each other keep results, slots and helpers',
+    run(k) {
+      const array = k.progArray([undefined, undefined]);
+      const cpu = k.load('call 1\nadd r0, 100\nmov r1, 1\ncall local f\nexit\nf:\nadd r0, 0\nmov r0, 7\nexit', {
+        calls: [k.row('bpf_get_smp_processor_id')],
+        globals: [5],
+      });
+      const last = k.load('call 1\nadd r0, 100\nexit', { calls: [k.row('bpf_get_smp_processor_id')] });
+      const prog = caller(k, array, jump(1));
+      k.setProg(array, 0, cpu);
+      k.setProg(array, 1, last);
+      const ctx = k.ctx();
+      const alone = k.run(last, ctx);
+      const results = [k.run(prog, ctx), last.loaded.lastR0 === alone, k.run(prog, ctx)];
+      k.setProg(array, 1, cpu);
+      results.push(k.run(prog, ctx), k.run(prog, ctx));
+      cpu.slots[1].patched = (regs) => (regs.lo[0] = 9);
+      results.push(k.run(prog, ctx));
+      cpu.slots[1].patched = undefined;
+      k.setProg(array, 1, last);
+      const stop = k.state.overrideHelper('bpf_get_smp_processor_id', () => () => 5);
+      results.push(k.run(prog, ctx), k.run(prog, ctx));
+      stop();
+      return [...results, k.run(prog, ctx), k.run(prog, ctx)];
+    },
+    expected: [100n, true, 100n, 7n, 7n, 9n, 105n, 105n, 100n, 100n],
+  },
 ];

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Time per run of each program on both engines, CPU time, interleaved: `tsx packages/jit/bench/engines.ts [name…]`.
+// Time per run of each program on both engines, CPU time, interleaved: `tsx --conditions=@tsbpf/source bench/engines.ts [name…]`.
 import { createInterpreter } from '@tsbpf/interpreter';
-import { createJit } from '../src/index.ts';
+import { createJit } from '@tsbpf/jit';
 import { ExecKernel } from '@tsbpf/testkit';
-import { EngineTarget } from './engine-target.ts';
-import { packetBytes, PROGRAMS } from './programs.ts';
+import { EngineTarget } from '../packages/jit/bench/engine-target.ts';
+import { packetBytes, PROGRAMS } from '../packages/jit/bench/programs.ts';
 
 const SAMPLES = 11;
 const names = process.argv.slice(2);
