@@ -2,6 +2,7 @@
 // Running kprobe, tracepoint and perf_event programs. @see kernel/trace/bpf_trace.c, trace_call_bpf
 import type { KernelServices } from '@tsbpf/core';
 import { buildRecord, type EventValues, type TraceEvent } from './event/trace-event.ts';
+import type { ProgRun, RunLog } from './function/run-log.ts';
 import type { PerfEvent } from './perf/perf-event.ts';
 import type { ProbeTarget } from './probe/probe-target.ts';
 import { registerOff, withRegisters, type Registers } from './probe/registers.ts';
@@ -31,7 +32,16 @@ export interface Sample {
 interface Runner {
   readonly kernel: KernelServices;
   readonly perfEvents: Iterable<PerfEvent>;
+  readonly runs: RunLog;
   active: number;
+}
+
+/** What an event is, as run logs name it. */
+function kindOf({ target }: PerfEvent): ProgRun['kind'] {
+  if (target === undefined) return 'perf_event';
+  if (target.kind === 'trace_event') return 'tracepoint';
+  if (target.kind === 'kprobe') return target.isReturn ? 'kretprobe' : 'kprobe';
+  return target.isReturn ? 'uretprobe' : 'uprobe';
 }
 
 /**
@@ -43,7 +53,13 @@ function runAll(runner: Runner, events: readonly PerfEvent[], ctx: number): numb
   runner.active++;
   try {
     let result = 1;
-    for (const { prog } of events) if (prog !== undefined) result &= runner.kernel.runProg(prog, ctx);
+    for (const event of events) {
+      const { prog } = event;
+      if (prog === undefined) continue;
+      const r0 = runner.kernel.runProg(prog, ctx);
+      runner.runs.note({ prog, kind: kindOf(event), r0 });
+      result &= r0;
+    }
     return result;
   } finally {
     runner.active--;

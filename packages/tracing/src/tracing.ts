@@ -49,7 +49,7 @@ export class Tracing {
   /** References to perf events, in the order they were opened. */
   readonly #perf = new Map<PerfEvent, number>();
   readonly #overridable = new Set<string>();
-  /** Programs that run at functions and raw tracepoints are noted here. */
+  /** Programs that events run are noted here. */
   readonly runs = new RunLog();
   /** What fentry, fexit and extension programs attach to. */
   readonly trampolines: Trampolines;

@@ -2,10 +2,12 @@
 import type { BpfProg } from '@tsbpf/core';
 import type { TrampolineKind } from '@tsbpf/trampoline';
 
-/** A program that ran at a function or at a raw tracepoint. */
+type ProbeKind = 'kprobe' | 'kretprobe' | 'uprobe' | 'uretprobe';
+
+/** A program that ran because of an event. */
 export interface ProgRun {
   readonly name: string;
-  readonly kind: TrampolineKind | 'raw_tp';
+  readonly kind: TrampolineKind | 'raw_tp' | 'tracepoint' | 'perf_event' | ProbeKind;
   /** The low word of what it returned, unsigned. */
   readonly r0: number;
   readonly prog: BpfProg;

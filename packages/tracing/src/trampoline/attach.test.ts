@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import {
   BPF_PROG_TYPE_EXT,
+  BPF_PROG_TYPE_KPROBE,
   BPF_PROG_TYPE_TRACING,
   BPF_RAW_TRACEPOINT_OPEN,
   BPF_TRACE_FENTRY,
@@ -11,6 +12,7 @@ import {
 import { BTF_KIND_FUNC } from '@tsbpf/btf';
 import { createTestSys, installFakeProg } from '@tsbpf/testkit';
 import { expect, test } from 'vitest';
+import { PERF_TYPE_KPROBE } from '../perf/perf-event.ts';
 import { tracingRegistries } from '../registries.ts';
 import { tracingOf } from '../tracing.ts';
 import { TRACING_PROG_FILE } from './attach.ts';
@@ -37,6 +39,23 @@ test('the fd holds the program, and its last close detaches', () => {
   expect([fentry.prog.refs, ran()]).toEqual([1, 1]);
   sys.close(fd);
   expect([fentry.prog.refs, ran()]).toEqual([0, 0]);
+});
+
+test('kprobes run before fentry, kretprobes behind it, and the log tells what each returned', () => {
+  const { sys, fentry, open } = setUp();
+  for (const retprobe of [true, false]) {
+    const at = { config: 0n, path: 'vfs_fsync', probeOffset: 0n, pid: -1, cpu: 0 };
+    const perf = sys.perfEventOpen({ type: PERF_TYPE_KPROBE, ...at, retprobe });
+    const prog = installFakeProg(sys, { type: BPF_PROG_TYPE_KPROBE, run: () => (retprobe ? 1 : 0) });
+    expect(sys.perfEventSetBpf(perf, prog.fd)).toBe(0);
+  }
+  open(fentry.fd);
+  const { runs } = tracingOf(sys.state).call('vfs_fsync', null, 0);
+  expect(runs.map(({ kind, r0 }) => [kind, r0])).toEqual([
+    ['kprobe', 0],
+    ['fentry', 5],
+    ['kretprobe', 1],
+  ]);
 });
 
 test('without an fd nothing stays attached', () => {
