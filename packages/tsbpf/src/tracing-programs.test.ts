@@ -186,30 +186,6 @@ describe.each(ENGINES)('on %s fentry and fexit on a kernel function', (_engine, 
     expect(seen(obj, 'entry', 2)).toEqual([2n, 1n, 0n]);
   });
 
-  it('kprobes fire before fentry, kretprobes behind fexit', () => {
-    const { kernel } = setUp(options);
-    const { tracing } = kernel;
-    tracing.defineFunction('vfs_read', () => 7n);
-    const order: string[] = [];
-    const { fireKprobe, fireKretprobe } = tracing;
-    const spied = { fireKprobe, fireKretprobe };
-    Object.assign(tracing, {
-      fireKprobe: (...args: Parameters<typeof fireKprobe>) => (
-        order.push('kprobe'),
-        spied.fireKprobe.apply(tracing, args)
-      ),
-      fireKretprobe: (...args: Parameters<typeof fireKretprobe>) => (
-        order.push(`kretprobe ${args[1]}`),
-        spied.fireKretprobe.apply(tracing, args)
-      ),
-    });
-    const obj = trace(kernel, undefined, 'before_read', 'after_read');
-    attachAll(obj);
-    kernel.observe({ exit: (run) => order.push(run.prog?.name ?? '') });
-    tracing.call('vfs_read', null, null, 1, null);
-    expect(order).toEqual(['kprobe', 'before_read', 'after_read', 'kretprobe 7']);
-  });
-
   it('are reached by every test run of a packet program', () => {
     const { kernel, verdict } = setUp(options);
     const obj = trace(kernel, undefined, 'after_test1');
