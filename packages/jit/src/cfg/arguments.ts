@@ -21,7 +21,7 @@ import {
   BPF_STORE_REL,
   BPF_STX,
 } from '@tsbpf/uapi';
-import { flowOrder } from './dominators.ts';
+import type { FlowOrder } from './dominators.ts';
 import { successors, type FlowGraph } from './graph.ts';
 
 const ARGS = 0b111110;
@@ -66,7 +66,12 @@ function effect(insn: Insn, idx: number, argsOf: (start: number) => number): { u
  * R1 to R5 that the function reads, as bits 1 to 5. `argsOf` answers for its callees: more than they read does no
  * harm.
  */
-export function argumentsRead(insns: readonly Insn[], graph: FlowGraph, argsOf: (start: number) => number): number {
+export function argumentsRead(
+  insns: readonly Insn[],
+  graph: FlowGraph,
+  { order }: FlowOrder,
+  argsOf: (start: number) => number,
+): number {
   const { blocks } = graph;
   const uses = new Int32Array(blocks.length);
   const defs = new Int32Array(blocks.length);
@@ -83,7 +88,6 @@ export function argumentsRead(insns: readonly Insn[], graph: FlowGraph, argsOf: 
     }
     if (block.term.kind === 'cond') see(block.term.idx);
   });
-  const { order } = flowOrder(blocks);
   const live = new Int32Array(blocks.length);
   for (let changed = true; changed;) {
     changed = false;

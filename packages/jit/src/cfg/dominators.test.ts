@@ -50,7 +50,12 @@ describe('graphs', () => {
 
 describe('arguments', () => {
   const read = (asm: string, callee = 0): number =>
-    argumentsRead(assemble(asm), flowGraph(assemble(asm), 0), () => callee);
+    argumentsRead(
+      assemble(asm),
+      flowGraph(assemble(asm), 0),
+      flowOrder(flowGraph(assemble(asm), 0).blocks),
+      () => callee,
+    );
   const rows: readonly (readonly [asm: string, bits: number])[] = [
     ['mov r0, r1\nexit', 0b10],
     ['mov r1, 3\nmov r0, r1\nadd r0, r4\nexit', 0b10000],

@@ -153,7 +153,7 @@ export class Unit {
     for (let changed = true; changed;) {
       changed = false;
       for (const func of this.funcs.values()) {
-        const args = argumentsRead(source.insns, func.graph, (start) => this.funcs.get(start)?.args ?? 0);
+        const args = argumentsRead(source.insns, func.graph, func.order, (start) => this.funcs.get(start)?.args ?? 0);
         changed ||= args !== func.args;
         func.args = args;
       }
