@@ -18,6 +18,14 @@ export const COMPARED_MAPS: readonly string[] = [
   'hash_of_maps',
   'queue',
   'stack',
+  'devmap',
+  'devmap_hash',
+  'cpumap',
+  'xskmap',
+  'sockmap',
+  'sockhash',
+  'reuseport_sockarray',
+  'sk_storage',
 ];
 
 /** Helpers whose results are compared. */
@@ -33,4 +41,6 @@ export const COMPARED_HELPERS: readonly string[] = [
   'xdp_adjust_head',
   'xdp_adjust_tail',
   'xdp_adjust_meta',
+  'sk_storage_get',
+  'sk_storage_delete',
 ];
