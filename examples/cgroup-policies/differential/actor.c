@@ -84,6 +84,14 @@ static void run(int argc)
 		ret = getpeername(fd, (void *)&from, &len);
 		answer(ret, (void *)&from, ret < 0 ? 0 : 4 + (from.ss_family == AF_INET ? 4 : 20), 0);
 		return;
+	case 'N':
+		len = sizeof(from);
+		memset(&from, 0, sizeof(from));
+		ret = getsockname(fd, (void *)&from, &len);
+		/* The port is the kernel's choice. */
+		((struct sockaddr_in *)&from)->sin_port = 0;
+		answer(ret, (void *)&from, ret < 0 ? 0 : 4 + (from.ss_family == AF_INET ? 4 : 20), 0);
+		return;
 	case 'X':
 		answer(close(fd), out, 0, 0);
 		return;

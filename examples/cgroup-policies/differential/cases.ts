@@ -11,6 +11,7 @@ export const FLAGS = {
   port: 32,
   small: 64,
   baseName: 128,
+  bind: 256,
 } as const;
 
 /** `struct config` of probe.bpf.c. */
@@ -277,5 +278,26 @@ export const POST_BIND_CASES: readonly Case[] = [INET, INET6].flatMap((family) =
   ),
 );
 
+/** Programs that bind what connects, to an address: v5.6 takes no port, later kernels do. */
+const BIND_CASES: readonly Case[] = [INET, INET6].flatMap((family) => {
+  const own = family === INET ? '127.0.0.1' : '::1';
+  const addresses = (family === INET ? ['127.0.0.5', '10.9.9.9', '0.0.0.0'] : ['::1', '2001:db8::7', '::']).map((ip) =>
+    encodeAddress({ ip, port: 0 }).slice(...(family === INET ? [4, 8] : [8, 24])),
+  );
+  return [STREAM, DGRAM].flatMap((type) =>
+    addresses.map((ip) => ({
+      hook: 'connect',
+      before: [
+        `S 1 ${family} ${type} 0`,
+        `S 2 ${family} ${type} 0`,
+        `B 2 ${at(own, 7777)}`,
+        ...(type === STREAM ? ['L 2'] : []),
+      ],
+      config: { flags: FLAGS.bind, ip },
+      calls: [`C 1 ${at(own, 7777)}`, 'N 1'],
+    })),
+  );
+});
+
 /** Everything else. Sockets 1 and 2 are closed after each case. */
-export const CASES: readonly Case[] = [...sysctls(), ...sockopts(), ...addresses(), ...devices()];
+export const CASES: readonly Case[] = [...sysctls(), ...sockopts(), ...addresses(), ...BIND_CASES, ...devices()];

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Programs that do what a map says and note what they saw: one for each hook that is compared.
 #include <linux/bpf.h>
+#include <linux/in.h>
+#include <linux/in6.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
@@ -33,6 +35,10 @@ struct note {
 #define SET_PORT 32
 #define SMALL 64
 #define BASE_NAME 128
+#define BIND 256
+
+#define AF_INET 2
+#define AF_INET6 10
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -153,7 +159,34 @@ static __always_inline void look(struct bpf_sock_addr *ctx, struct note *n)
 	n->seen[4] = ctx->protocol;
 }
 
-#define ADDR4(section, fn, result)                     \
+/* Binds to the configured address, and tries to with too short a one. */
+static __always_inline void bind_first(struct bpf_sock_addr *ctx, struct config *c, struct note *n, int v4)
+{
+	if (!(c->flags & BIND))
+		return;
+	if (v4) {
+		struct sockaddr_in sa = {};
+
+		sa.sin_family = AF_INET;
+		sa.sin_addr.s_addr = c->ip[0];
+		sa.sin_port = c->port;
+		n->seen[9] = bpf_bind(ctx, (void *)&sa, sizeof(sa));
+		n->seen[10] = bpf_bind(ctx, (void *)&sa, 8);
+	} else {
+		struct sockaddr_in6 sa = {};
+
+		sa.sin6_family = AF_INET6;
+		sa.sin6_addr.s6_addr32[0] = c->ip[0];
+		sa.sin6_addr.s6_addr32[1] = c->ip[1];
+		sa.sin6_addr.s6_addr32[2] = c->ip[2];
+		sa.sin6_addr.s6_addr32[3] = c->ip[3];
+		sa.sin6_port = c->port;
+		n->seen[9] = bpf_bind(ctx, (void *)&sa, sizeof(sa));
+		n->seen[10] = bpf_bind(ctx, (void *)&sa, 20);
+	}
+}
+
+#define ADDR4(section, fn, result, more)                     \
 	SEC(section) int fn(struct bpf_sock_addr *ctx) \
 	{                                              \
 		BEGIN                                  \
@@ -163,10 +196,11 @@ static __always_inline void look(struct bpf_sock_addr *ctx, struct note *n)
 			ctx->user_ip4 = c->ip[0];      \
 		if (c->flags & SET_PORT)               \
 			ctx->user_port = c->port;      \
+		more;                                  \
 		return result;                         \
 	}
 
-#define ADDR6(section, fn, result)                     \
+#define ADDR6(section, fn, result, more)                   \
 	SEC(section) int fn(struct bpf_sock_addr *ctx) \
 	{                                              \
 		BEGIN                                  \
@@ -183,17 +217,18 @@ static __always_inline void look(struct bpf_sock_addr *ctx, struct note *n)
 		}                                      \
 		if (c->flags & SET_PORT)               \
 			ctx->user_port = c->port;      \
+		more;                                  \
 		return result;                         \
 	}
 
-ADDR4("cgroup/bind4", bind4, c->verdict & 1)
-ADDR4("cgroup/connect4", connect4, c->verdict & 1)
-ADDR4("cgroup/sendmsg4", sendmsg4, c->verdict & 1)
-ADDR4("cgroup/recvmsg4", recvmsg4, 1)
-ADDR6("cgroup/bind6", bind6, c->verdict & 1)
-ADDR6("cgroup/connect6", connect6, c->verdict & 1)
-ADDR6("cgroup/sendmsg6", sendmsg6, c->verdict & 1)
-ADDR6("cgroup/recvmsg6", recvmsg6, 1)
+ADDR4("cgroup/bind4", bind4, c->verdict & 1, )
+ADDR4("cgroup/connect4", connect4, c->verdict & 1, bind_first(ctx, c, n, 4 == 4))
+ADDR4("cgroup/sendmsg4", sendmsg4, c->verdict & 1, )
+ADDR4("cgroup/recvmsg4", recvmsg4, 1, )
+ADDR6("cgroup/bind6", bind6, c->verdict & 1, )
+ADDR6("cgroup/connect6", connect6, c->verdict & 1, bind_first(ctx, c, n, 6 == 4))
+ADDR6("cgroup/sendmsg6", sendmsg6, c->verdict & 1, )
+ADDR6("cgroup/recvmsg6", recvmsg6, 1, )
 
 SEC("cgroup/sock_create")
 int create(struct bpf_sock *ctx)

@@ -144,6 +144,8 @@ export function openSimulated(names?: readonly string[]): Side {
         const { remote } = socket(a1);
         return remote === undefined || remote.port === 0 ? answer(-ENOTCONN) : answer(0, address(remote));
       }
+      case 'N':
+        return answer(0, address({ ip: socket(a1).local.ip, port: 0 }));
       case 'X':
         socket(a1).close();
         return answer(sockets.delete(a1) ? 0 : -EBADF);

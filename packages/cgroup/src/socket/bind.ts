@@ -49,8 +49,15 @@ export function bindSocket(socket: SimSocket, where: SocketAddress | Uint8Array)
   if (given.length < (v4 ? SOCKADDR_IN_BYTES : SIN6_LEN_RFC2133)) return -EINVAL;
   const hook = v4 ? BPF_CGROUP_INET4_BIND : BPF_CGROUP_INET6_BIND;
   const { err, address } = runAddrHook(socket.cgroups, socket, hook, { address: given });
-  if (err < 0) return err;
+  return err < 0 ? err : bindAddress(socket, address, { addressOnly: (socket.options.get('0/24') ?? 0) !== 0 });
+}
 
+/**
+ * Binds without asking about the address. `addressOnly`: port 0 means none yet, and not any that is free.
+ * @see net/ipv4/af_inet.c, __inet_bind; net/ipv6/af_inet6.c, __inet6_bind
+ */
+export function bindAddress(socket: SimSocket, address: Uint8Array, options: { addressOnly: boolean }): number {
+  const v4 = socket.family === AF_INET;
   const wanted = decodeAddress(address);
   if (!familyFits(socket, wanted)) return -EAFNOSUPPORT;
   const multicast = !v4 && wanted.ip[0] === 0xff;
@@ -61,8 +68,7 @@ export function bindSocket(socket: SimSocket, where: SocketAddress | Uint8Array)
   if (socket.state !== TCP_CLOSE || socket.local.port !== 0) return -EINVAL;
   if (!v4 && !isLocal(socket, ip)) return -EADDRNOTAVAIL;
 
-  const noPort = (socket.options.get('0/24') ?? 0) !== 0;
-  if (wanted.port === 0 && noPort) {
+  if (wanted.port === 0 && options.addressOnly) {
     setLocal(socket, { ip, port: 0 });
     return 0;
   }

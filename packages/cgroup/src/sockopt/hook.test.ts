@@ -10,11 +10,13 @@ import {
   EPERM,
 } from '@tsbpf/uapi';
 import type { BpfProg } from '@tsbpf/core';
-import { createTestKernel } from '@tsbpf/testkit';
+import { callHelper, createTestKernel, signed } from '@tsbpf/testkit';
 import { describe, expect, test } from 'vitest';
 import { attachProg } from '../attach/attach.ts';
 import { cgroupsOf } from '../cgroups.ts';
+import { cgroupRegistries } from '../registries.ts';
 import { Context } from '../run/context.ts';
+import { encodeAddress } from '../socket/address.ts';
 import { SOCK_STREAM } from '../socket/kinds.ts';
 import type { SimSocket } from '../socket/socket.ts';
 import { SOL_SOCKET } from './options.ts';
@@ -119,6 +121,22 @@ test('a port that a post-bind program denies stays taken', () => {
   expect(socket.bind({ ip: '127.0.0.1', port: 5001 }), 'it is bound, after all').toBe(-EINVAL);
   const other = cgroups.spawn().socket({ family: 2, type: SOCK_STREAM }) as SimSocket;
   expect(other.bind({ ip: '127.0.0.1', port: 5000 })).toBe(-98);
+});
+
+test('bpf_bind takes an address and no port, for the socket that connects', () => {
+  const { kernel, cgroups, socket } = world();
+  const off = kernel.mem.alloc(16);
+  const ctx = kernel.mem.alloc(kernel.types.sizeOf('bpf_sock_addr_kern'), { kind: 'ctx' });
+  new Context(kernel, 'bpf_sock_addr_kern', ctx).setPointer('sk', socket.sk.off);
+  const bind = (port: number, lenBytes = 16): number => {
+    kernel.mem.writeBytes(off, encodeAddress({ ip: '127.0.0.5', port }));
+    const pick = { rows: cgroupRegistries().helpers, variant: 'bpf_bind' };
+    return signed(callHelper(kernel, pick, { args: [ctx, off, lenBytes], ctx }));
+  };
+  expect([bind(80), bind(0, 15), bind(0, 1)]).toEqual([-EINVAL, -EINVAL, -EINVAL]);
+  const { result, decisions } = cgroups.trace(() => bind(0));
+  expect([result, decisions]).toEqual([0, []]);
+  expect(socket.local).toEqual({ ip: Uint8Array.of(127, 0, 0, 5), port: 0 });
 });
 
 test('a checkpoint brings back the tree, what is attached, tasks and sysctls', () => {
