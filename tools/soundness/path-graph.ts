@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// All the verifier saw of a program: states at instructions, and which came from which.
+import type { ObservedFrame, ObservedStep, PathObserver, PathStep } from '../../packages/verifier/src/index.ts';
+
+/** A state at an instruction. */
+export interface PathNode {
+  readonly insnIdx: number;
+  readonly frames: readonly ObservedFrame[];
+  readonly next: PathNode[];
+  /** The path ended here, as safe as another. */
+  pruned: boolean;
+}
+
+/** Steps remembered at most: a program that needs more is not followed. */
+const MOST_NODES = 30_000;
+
+export class PathGraph implements PathObserver {
+  readonly roots: PathNode[] = [];
+  readonly #byStep = new Map<PathStep, PathNode>();
+  readonly #byInsn = new Map<number, PathNode[]>();
+  #last: PathNode | undefined;
+  /** There were too many steps. */
+  overflowed = false;
+
+  get size(): number {
+    return this.#byStep.size;
+  }
+
+  step({ insnIdx, frames, speculative, step, before }: ObservedStep): void {
+    this.#last = undefined;
+    if (speculative || this.overflowed) return;
+    if (this.#byStep.size >= MOST_NODES) {
+      this.overflowed = true;
+      this.#byStep.clear();
+      this.#byInsn.clear();
+      return;
+    }
+    const node: PathNode = { insnIdx, frames, next: [], pruned: false };
+    this.#last = node;
+    this.#byStep.set(step, node);
+    const there = this.#byInsn.get(insnIdx);
+    if (there === undefined) this.#byInsn.set(insnIdx, [node]);
+    else there.push(node);
+    const from = before === undefined ? undefined : this.#byStep.get(before);
+    if (from === undefined) this.roots.push(node);
+    else from.next.push(node);
+  }
+
+  pruned(): void {
+    if (this.#last !== undefined) this.#last.pruned = true;
+  }
+
+  /** States at an instruction, reached through the same calls, from which paths went on. */
+  alternatives(node: PathNode): PathNode[] {
+    const same = ({ frames, pruned }: PathNode): boolean =>
+      !pruned &&
+      frames.length === node.frames.length &&
+      frames.every(({ callsite }, i) => callsite === node.frames[i].callsite);
+    return (this.#byInsn.get(node.insnIdx) ?? []).filter(same);
+  }
+
+  at(insnIdx: number): readonly PathNode[] {
+    return this.#byInsn.get(insnIdx) ?? [];
+  }
+}
