@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const FIREWALL = fileURLToPath(new URL('../../../examples/xdp-firewall/firewall.bpf.o', import.meta.url));
+const PARSER = fileURLToPath(new URL('../../../examples/tail-call-parser/parser.bpf.o', import.meta.url));
 const TRAFFIC = fileURLToPath(new URL('../../../examples/xdp-firewall/traffic.pcap', import.meta.url));
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 
@@ -50,6 +51,25 @@ describe('tsbpf', () => {
   it('run --data-in runs once', () => {
     writeFileSync(join(dir, 'packet'), new Uint8Array(64));
     expect(tsbpf('run', FIREWALL, '--data-in', join(dir, 'packet'))).toMatch(/^returned 2 \(0x2\)$/m);
+  });
+
+  it('run follows tail calls', () => {
+    const frame = new Uint8Array(64);
+    frame.set([0x08, 0x00, 0x45], 12);
+    frame[23] = 6;
+    writeFileSync(join(dir, 'tcp'), frame);
+    const out = tsbpf('run', PARSER, '--prog', 'parse_ethernet', '--data-in', join(dir, 'tcp'));
+    expect(out).toMatch(/^ {2}1: 1$/m);
+    expect(out).toMatch(/^ {2}3: 1$/m);
+  });
+
+  it('verify takes each program of several alone', () => {
+    const out = tsbpf('verify', '--csv', PARSER).trimEnd().split('\n').slice(1);
+    expect(out.map((row) => row.split(',').slice(1, 3).join(' '))).toEqual(
+      ['parse_vlan', 'parse_ipv4', 'parse_ipv6', 'parse_tcp', 'parse_udp', 'parse_ethernet'].map(
+        (name) => `${name} success`,
+      ),
+    );
   });
 
   it('verify has a row for each program, also as CSV and JSON', () => {

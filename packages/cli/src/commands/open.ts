@@ -65,3 +65,26 @@ export function chooseProgram(obj: BpfObject, path: string, name: string | undef
     badInput(`${path}: has several programs: name one with --prog (${names.join(', ')})`);
   return only;
 }
+
+/** Programs that the object's program arrays begin with, by name. */
+function tailCalled(obj: BpfObject): Set<string> {
+  const names = new Set<string>();
+  for (const map of obj.maps) {
+    for (const slot of map.spec.slots?.values() ?? []) if ('prog' in slot) names.add(slot.prog);
+  }
+  return names;
+}
+
+/** Has loading the object load one program, and those that program arrays begin with: it may call them. */
+export function loadForRun(obj: BpfObject, prog: BpfProgram): void {
+  const others = tailCalled(obj);
+  for (const one of obj.progs) one.autoload = one === prog || others.has(one.name);
+}
+
+/** Has loading the object load one program and no other: program arrays begin empty, which no verdict depends on. */
+export function loadAlone(obj: BpfObject, name: string): void {
+  for (const one of obj.progs) one.autoload = one.name === name;
+  for (const map of obj.maps) {
+    for (const [index, slot] of map.spec.slots ?? []) if ('prog' in slot) map.spec.slots?.delete(index);
+  }
+}

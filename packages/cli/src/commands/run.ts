@@ -7,7 +7,7 @@ import { explainRejection } from '../output/rejection.ts';
 import { note, print } from '../output/streams.ts';
 import { readBytes } from '../input/read-file.ts';
 import { jsonReport, textReport, type RunReport } from '../output/run-report.ts';
-import { chooseProgram, type KernelOptions } from './open.ts';
+import { chooseProgram, loadForRun, type KernelOptions } from './open.ts';
 import type { Session } from '../session.ts';
 import { runCapture } from './run-capture.ts';
 
@@ -45,12 +45,13 @@ function run(path: string, options: RunOptions, session: Session): number {
   const kernel = session.kernel(options);
   const obj = session.opened(path, options);
   const prog = chooseProgram(obj, path, options.prog);
-  if (!obj.loaded) for (const other of obj.progs) other.autoload = other === prog;
+  if (!obj.loaded) loadForRun(obj, prog);
   try {
     session.loaded(path, options);
   } catch (error) {
     if (!(error instanceof VerifierError)) throw error;
-    note(`${path}: ${prog.name} was rejected (${error.code})`);
+    const rejected = [...obj.progs].find((one) => one.log !== '' && one.log === error.log) ?? prog;
+    note(`${path}: ${rejected.name} was rejected (${error.code})`);
     if (error.diagnostic === undefined) note(error.log.trimEnd());
     else for (const line of explainRejection(error.diagnostic)) note(line);
     return FAILED;

@@ -7,7 +7,7 @@ import { formatTable, type Column } from '../output/columns.ts';
 import { explainRejection } from '../output/rejection.ts';
 import { lastMessage, parseStats } from '../output/stats.ts';
 import { note, print } from '../output/streams.ts';
-import { makeKernel, openFile, type KernelOptions } from './open.ts';
+import { loadAlone, makeKernel, openFile, type KernelOptions } from './open.ts';
 
 const STATS_LEVEL = 4;
 
@@ -39,7 +39,7 @@ function verifyProgram(path: string, name: string, options: VerifyOptions): Row 
   const level = Number(options.level ?? 0) | STATS_LEVEL;
   const kernel = makeKernel(options);
   using obj = openFile(path, { kernel, logLevel: level });
-  for (const prog of obj.progs) prog.autoload = prog.name === name;
+  loadAlone(obj, name);
   const start = performance.now();
   const row = (part: Partial<Row> & Pick<Row, 'verdict'>, log: string): Row => {
     const stats = parseStats(log);
