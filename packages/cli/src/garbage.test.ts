@@ -2,11 +2,14 @@
 // What the command says to input that is no good: one clear line, status 2, soon, and no stack trace.
 import { spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   closeSync,
+  existsSync,
   ftruncateSync,
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -158,5 +161,81 @@ describe('wrong words', () => {
     const { status, stderr } = tsbpf('run', FIREWALL, '--pcap', TRAFFIC, '--out', at('no/such/folder.pcapng'));
     expect(status).toBe(1);
     expect(stderr).toMatch(/cannot be written/);
+  });
+});
+
+/** The command in a shell, where output can be sent to places of every kind. */
+function shell(command: string): { status: number | null; stdout: string; stderr: string } {
+  const words = [process.execPath, '--import', 'tsx', '--conditions=@tsbpf/source', MAIN];
+  const script = `tsbpf() { ${words.map((word) => `'${word}'`).join(' ')} "$@"; }\n${command}`;
+  return spawnSync('sh', ['-c', script], { encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } });
+}
+
+describe('output that nobody takes', () => {
+  // The shell says the command's own status, which the pipe's would hide.
+  it.each([
+    `verify --json -l 2 '${FIREWALL}'`,
+    `run '${FIREWALL}' --pcap '${TRAFFIC}' --json`,
+    `prog dump xlated '${FIREWALL}'`,
+    `--help`,
+  ])('%s, its reader gone, ends quietly', (words) => {
+    const { status, stderr } = shell(`( tsbpf ${words} 2>'${at('err')}'; echo "status $?" >&2 ) | :`);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: 'status 0\n' });
+    expect(readFileSync(at('err'), 'utf8')).not.toMatch(/^\s+at |EPIPE/m);
+  });
+
+  it('a reader that takes one line gets it', () => {
+    const { status, stdout, stderr } = shell(`tsbpf verify '${FIREWALL}' '${FIREWALL}' | head -1`);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/^File +Program +Verdict[^\n]*\n$/);
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('a full disk is said, and is a failure', () => {
+    for (const [words, failure] of [
+      [`verify '${FIREWALL}'`, 1],
+      [`prog dump xlated '${FIREWALL}'`, 255],
+    ] as const) {
+      const { status, stderr } = shell(`tsbpf ${words} >/dev/full`);
+      expect(stderr).toMatch(/^(error|Error): standard output cannot be written: ENOSPC[^\n]*\n$/);
+      expect(status).toBe(failure);
+    }
+  });
+
+  it('messages that nobody takes change nothing', () => {
+    const { status, stdout } = shell(`tsbpf verify '${FIREWALL}' '${at('missing.o')}' 2>&-`);
+    expect(status).toBe(2);
+    expect(stdout).toMatch(/^\S+firewall\.bpf\.o +firewall +success/m);
+  });
+});
+
+describe('a folder that is read-only', () => {
+  let user: { uid?: number; gid?: number } = {};
+  beforeAll(() => {
+    mkdirSync(at('read-only'));
+    writeFileSync(at('read-only/old.pcapng'), 'kept');
+    chmodSync(dir, 0o755);
+    chmodSync(at('read-only/old.pcapng'), 0o444);
+    chmodSync(at('read-only'), 0o555);
+    // Modes do not bind root: somebody else runs the command then.
+    if (process.getuid?.() === 0) user = { uid: 65534, gid: 65534 };
+    writeFileSync(at('two.s'), 'r0 = 2\nexit\n');
+  });
+
+  it.each([
+    ['run', FIREWALL, '--pcap', TRAFFIC, '--out', 'new.pcapng'],
+    ['run', FIREWALL, '--pcap', TRAFFIC, '--out', 'old.pcapng'],
+    ['asm', 'two.s', '--out', 'new.bin'],
+  ])('%s %s %s %s %s %s', (...words) => {
+    const out = at(`read-only/${words.at(-1)}`);
+    const args = [...words.slice(0, -1).map((word) => (word === 'two.s' ? at(word) : word)), out];
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', '--conditions=@tsbpf/source', MAIN, ...args],
+      { encoding: 'utf8', ...user },
+    );
+    expect({ status, stdout }, stderr).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(/^error: .*read-only\/\S+: cannot be written: EACCES[^\n]*\n$/);
+    expect(readdirSync(at('read-only'))).toEqual(['old.pcapng']);
+    expect(readFileSync(at('read-only/old.pcapng'), 'utf8')).toBe('kept');
   });
 });
