@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, it } from 'vitest';
+import { createBtfBuilder } from '@tsbpf/btf';
 import { lookup } from '../../test/lookup.ts';
 import { type RigOptions, verifyText } from '../../test/rig.ts';
+
+const words = (...values: number[]): Uint8Array => new Uint8Array(Uint32Array.from(values).buffer);
 
 function diagnose(text: string, options: RigOptions = {}) {
   const { diagnostic, errno } = verifyText(text, { ...options, diagnose: true });
@@ -34,10 +37,22 @@ describe('a diagnostic', () => {
         note: 'learned by this comparison',
       },
       {
+        insnIdx: 7,
+        insn: '(61) r1 = *(u32 *)(r0 +0)',
+        state: 'r1=inv(id=0,umax_value=4294967295,var_off=(0x0; 0xffffffff))',
+        note: 'loaded through r0',
+      },
+      {
+        insnIdx: 8,
+        insn: '(57) r1 &= 63',
+        state: 'r1=inv(id=0,umax_value=63,var_off=(0x0; 0x3f))',
+        note: 'computed',
+      },
+      {
         insnIdx: 9,
         insn: '(0f) r0 += r1',
         state: 'r0=map_value(id=0,off=0,ks=8,vs=48,umax_value=63,var_off=(0x0; 0x3f))',
-        note: 'computed',
+        note: 'computed with r1',
       },
     ]);
   });
@@ -64,8 +79,31 @@ describe('a diagnostic', () => {
     const d = diagnose('*(u32 *)(r10 -8) = 1\nr2 = *(u64 *)(r10 -8)\nr0 = 0\nexit');
     expect({ subject: d.subject, history: d.history.map(({ note, state }) => [note, state]) }).toEqual({
       subject: 'fp-8',
-      history: [['stored a constant', 'fp-8=????mmmm']],
+      history: [['wrote only these bytes', 'fp-8=????mmmm']],
     });
+  });
+
+  it('blames no value where it is the path that has no end', () => {
+    const d = diagnose('r0 = 0\nagain:\nr0 = 1\nif r0 == 1 goto again\nexit');
+    expect(d.message).toBe('infinite loop detected at insn 1');
+    expect(d.subject).toBeUndefined();
+    expect(d.history).toEqual([]);
+  });
+
+  it('tells the message, not the line of C that may follow it, and the last line there was', () => {
+    const b = createBtfBuilder();
+    const main = b.func('main', b.funcProto(b.int('int', 4), []));
+    const file = b.addString('a.c');
+    const line = b.addString('\tctx->len = 1;');
+    const none = b.addString('');
+    const prog = {
+      btf: b.build(),
+      funcInfo: { recSize: 8, bytes: words(0, main) },
+      lineInfo: { recSize: 16, bytes: words(0, file, line, (7 << 10) | 2, 2, file, none, 0) },
+    };
+    const d = diagnose('r0 = 0\nr2 = 1\n*(u32 *)(r1 +0) = r2\nexit', { prog });
+    expect(d.message).toBe('invalid bpf_context access off=0 size=4');
+    expect(d.source).toEqual({ file: 'a.c', line: 7, col: 2, text: 'ctx->len = 1;' });
   });
 
   it('tells where a reference was acquired that was never given back', () => {

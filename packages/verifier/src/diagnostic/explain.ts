@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A rejection as plain data: where, about what, and how it came to be so.
-import type { VerifierDiagnostic } from '@tsbpf/uapi';
+import type { SourceLine, VerifierDiagnostic } from '@tsbpf/uapi';
 import { insnText } from '../log/print-insn.ts';
 import { stateText } from '../log/print-state.ts';
 import type { Verification } from '../verification.ts';
@@ -15,12 +15,21 @@ const NAMED_INSN = /\binsn (\d+)\b/;
 /** A message is often explained by the one before it. */
 const LAST_MESSAGES = 2;
 
+/** Messages are what the log says, without the lines of C between them. */
+function lastMessages(log: string): string[] {
+  return log
+    .trimEnd()
+    .split('\n')
+    .filter((line) => !/^;( |$)/.test(line))
+    .slice(-LAST_MESSAGES);
+}
+
 /**
  * What a rejection was about. The log holds messages only. `path` ends with the instruction that was rejected; undefined
  * where a pass before or after the analysis rejected. `errno` is positive.
  */
 export function explain(v: Verification, path: Replayed | undefined, errno: number): VerifierDiagnostic {
-  const messages = v.log.text().trimEnd().split('\n').slice(-LAST_MESSAGES);
+  const messages = lastMessages(v.log.text());
   const message = messages.at(-1) ?? '';
   if (path === undefined) return { errno, message, history: [], ...insnOfMessage(v, message) };
   const { insnIdx, frame } = path;
@@ -28,15 +37,27 @@ export function explain(v: Verification, path: Replayed | undefined, errno: numb
   return {
     errno,
     message,
-    ...insnAt(v, insnIdx),
+    ...insnAt(v, insnIdx, lineBefore(v, path)),
     ...(subject === undefined ? {} : { subject: subjectName(subject) }),
     history: subject === undefined ? [] : historyOf(v, path, subject),
     state: stateText(v, frame),
   };
 }
 
-function insnAt(v: Verification, insnIdx: number): Pick<VerifierDiagnostic, 'insnIdx' | 'insn' | 'source'> {
-  const source = sourceLineAt(v, insnIdx);
+/** The last line of C on the path: compilers leave instructions of their own without one. */
+function lineBefore(v: Verification, path: Replayed): SourceLine | undefined {
+  for (let step: Replayed | undefined = path; step !== undefined; step = step.before) {
+    const source = sourceLineAt(v, step.insnIdx);
+    if (source !== undefined) return source;
+  }
+  return undefined;
+}
+
+function insnAt(
+  v: Verification,
+  insnIdx: number,
+  source = sourceLineAt(v, insnIdx),
+): Pick<VerifierDiagnostic, 'insnIdx' | 'insn' | 'source'> {
   return { insnIdx, insn: insnText(v, insnIdx), ...(source === undefined ? {} : { source }) };
 }
 

@@ -33,6 +33,8 @@ const MAX_STEPS = 32;
 interface Origin {
   readonly note: string;
   readonly from?: Subject;
+  /** The other operand, where its range is part of the result's. */
+  readonly also?: Subject;
 }
 
 /**
@@ -40,28 +42,40 @@ interface Origin {
  */
 export function historyOf(v: Verification, path: Replayed, subject: Subject): DiagnosticStep[] {
   const steps: DiagnosticStep[] = [];
-  let current: Subject | undefined = subject;
+  let followed: Subject[] = [subject];
   let after = path;
-  for (let step = path.before; step !== undefined && current !== undefined; step = step.before) {
-    const insn = v.insns[step.insnIdx];
-    const origin = originOf(insn, step.frame, after.frame, current);
-    if (origin !== undefined) {
-      const source = sourceLineAt(v, step.insnIdx);
-      steps.push({
-        insnIdx: step.insnIdx,
-        insn: insnText(v, step.insnIdx),
-        ...(source === undefined ? {} : { source }),
-        state: stateAfter(v, current, after.frame),
-        note: origin.note,
-      });
-      current = origin.from;
-      if (steps.length >= MAX_STEPS) break;
-    } else if (step.frame.frameno < after.frame.frameno && current.frameno === after.frame.frameno) {
-      current = argumentOf(current, step.frame.frameno);
+  for (let step = path.before; step !== undefined && followed.length > 0; step = step.before) {
+    const next: Subject[] = [];
+    for (const current of followed) {
+      const origin = originOf(v.insns[step.insnIdx], step.frame, after.frame, current);
+      if (origin !== undefined) {
+        steps.push(stepOf(v, step.insnIdx, current, after.frame, origin.note));
+        addNew(next, origin.from);
+        addNew(next, origin.also);
+      } else if (step.frame.frameno < after.frame.frameno && current.frameno === after.frame.frameno) {
+        addNew(next, argumentOf(current, step.frame.frameno));
+      } else {
+        addNew(next, current);
+      }
     }
+    if (steps.length >= MAX_STEPS) break;
+    followed = next;
     after = step;
   }
   return steps.reverse();
+}
+
+function addNew(subjects: Subject[], subject: Subject | undefined): void {
+  if (subject === undefined) return;
+  const { frameno, kind, index } = subject;
+  if (subjects.some((s) => s.frameno === frameno && s.kind === kind && s.index === index)) return;
+  subjects.push(subject);
+}
+
+function stepOf(v: Verification, insnIdx: number, subject: Subject, after: Frame, note: string): DiagnosticStep {
+  const source = sourceLineAt(v, insnIdx);
+  const state = stateAfter(v, subject, after);
+  return { insnIdx, insn: insnText(v, insnIdx), ...(source === undefined ? {} : { source }), state, note };
 }
 
 function stateAfter(v: Verification, subject: Subject, after: Frame): string {
@@ -94,14 +108,21 @@ function originOf(insn: Insn, before: Frame, after: Frame, subject: Subject): Or
   if (cls === BPF_LD) return subject.index === insn.dst ? { note: 'set to a constant or a map' } : undefined;
   if (subject.index !== insn.dst) return undefined;
   if (cls === BPF_LDX) return loadedBy(insn, before);
-  if (cls === BPF_ALU || cls === BPF_ALU64) return computedBy(insn, subject);
+  if (cls === BPF_ALU || cls === BPF_ALU64) return computedBy(insn, before, subject);
   return undefined;
 }
 
-function computedBy(insn: Insn, subject: Subject): Origin {
-  if ((insn.code & 0xf0) !== BPF_MOV) return { note: 'computed', from: subject };
-  if ((insn.code & BPF_X) === 0) return { note: 'set to a constant' };
-  return { note: `copied from r${insn.src}`, from: { ...subject, index: insn.src } };
+function computedBy(insn: Insn, before: Frame, subject: Subject): Origin {
+  const byReg = (insn.code & BPF_X) !== 0;
+  if ((insn.code & 0xf0) === BPF_MOV) {
+    if (!byReg) return { note: 'set to a constant' };
+    return { note: `copied from r${insn.src}`, from: { ...subject, index: insn.src } };
+  }
+  // What an unknown number may be matters as much as what it was added to.
+  const isUnknown = (regno: number): boolean =>
+    before.regs[regno].type === 'SCALAR_VALUE' && !tnumIsConst(before.regs[regno].bounds);
+  if (!byReg || insn.src === insn.dst || !isUnknown(insn.src)) return { note: 'computed', from: subject };
+  return { note: `computed with r${insn.src}`, from: subject, also: { ...subject, index: insn.src } };
 }
 
 /** The slot an address register and an offset mean, where that is known. */
@@ -122,6 +143,7 @@ function storedBy(insn: Insn, before: Frame, subject: Subject): Origin | undefin
   if (subject.kind !== 'slot') return undefined;
   const slot = slotAt(before, insn.dst, insn.off);
   if (slot?.index !== subject.index || slot.frameno !== subject.frameno) return undefined;
+  if (subject.bytes === true) return { note: 'wrote only these bytes', from: subject };
   if ((insn.code & 7) === BPF_ST) return { note: 'stored a constant' };
   const from: Subject = { frameno: before.frameno, kind: 'reg', index: insn.src };
   return { note: `stored from r${insn.src}`, from };

@@ -14,6 +14,8 @@ export interface Subject {
   readonly kind: 'reg' | 'slot';
   /** Register number, or slot index counted from the frame pointer downwards. */
   readonly index: number;
+  /** It is the slot's bytes that were never written, not a value in it: what was stored is of no interest. */
+  readonly bytes?: true;
 }
 
 /** `r3` or `fp-16`. */
@@ -34,6 +36,8 @@ export function valueText(v: Verification, value: Reg | number | undefined): str
   return typeof value === 'number' ? slotText(value) : regText(v, value);
 }
 
+/** About the whole path: no value is to blame. */
+const ABOUT_PATH = /^(BPF program is too large|The sequence of|infinite loop detected)/;
 const NAMED_REG = /\bR(\d+)\b/;
 const REFERENCE = /\breference id=(\d+)/;
 const STACK_READ = /from stack off (-?\d+)\+(\d+)/;
@@ -42,10 +46,11 @@ const STACK_READ = /from stack off (-?\d+)\+(\d+)/;
 export function findSubject(messages: readonly string[], insn: Insn, frame: Frame): Subject | undefined {
   const reg = (index: number): Subject => ({ frameno: frame.frameno, kind: 'reg', index });
   for (const message of [...messages].reverse()) {
+    if (ABOUT_PATH.test(message)) return undefined;
     const stack = STACK_READ.exec(message);
     if (stack !== null) {
       const index = (-(Number(stack[1]) + Number(stack[2])) - 1) >> 3;
-      return { frameno: stackFrame(insn, frame), kind: 'slot', index };
+      return { frameno: stackFrame(insn, frame), kind: 'slot', index, bytes: true };
     }
     const reference = REFERENCE.exec(message);
     if (reference !== null) {

@@ -40,7 +40,7 @@ export function isVisited(a: Analysis, insnIdx: number): boolean {
   const { cur, v } = a;
   const { counters } = v;
   cur.lastInsnIdx = a.prevInsnIdx;
-  if (a.facts[insnIdx].prunePoint !== true) return false;
+  if (a.prunePoints[insnIdx] === 0) return false;
 
   const jumps = a.jumps - a.jumpsAtState;
   const insns = counters.processedInsns - a.insnsAtState;

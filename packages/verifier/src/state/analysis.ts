@@ -25,6 +25,8 @@ export interface Analysis {
   /** `v.insns` and `v.insnFacts`: the program does not change while it is analysed. */
   readonly insns: readonly Insn[];
   readonly facts: readonly InsnFacts[];
+  /** 1 where states are compared and remembered, by instruction. */
+  readonly prunePoints: Uint8Array;
   /** States and instructions are logged. */
   readonly trace: boolean;
   /** Scalars start precise: the program has several functions, or an unprivileged loader. */
@@ -71,6 +73,7 @@ export function newAnalysis(v: Verification, options: AnalysisOptions): Analysis
     v,
     insns: v.insns,
     facts: v.insnFacts,
+    prunePoints: Uint8Array.from(v.insnFacts, ({ prunePoint }) => (prunePoint === true ? 1 : 0)),
     trace: v.log.level1,
     precise: v.subprogs.length > 1 || !v.allowPtrLeaks,
     testStateFreq: options.testStateFreq,
