@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 // Files of the cgroup file system, for callers of open(2) and read(2).
-import { EISDIR, ENOENT, ENOTDIR } from '@tsbpf/uapi';
+import { EACCES, EISDIR, ENOENT, ENOTDIR } from '@tsbpf/uapi';
 import type { HostVerbRow } from '@tsbpf/core';
 import { cgroupsOf, type Cgroups } from './cgroups.ts';
+import { SysctlFile } from './sysctl/file.ts';
+import { MAY_READ, sysctlPermission } from './sysctl/sysctls.ts';
 import type { CgroupFile } from './tree/cgroup-file.ts';
 import type { Cgroup } from './tree/cgroup.ts';
 import { CGROUP_MOUNT } from './tree/path.ts';
 
 /** Of open(2), on x86-64. */
 const O_DIRECTORY = 0o200000;
+const READ_BYTES = 4096;
 
 const encode = (lines: readonly (string | number)[]): Uint8Array =>
   new TextEncoder().encode(lines.map((line) => `${line}\n`).join(''));
@@ -41,6 +44,14 @@ function readAttribute(cgroups: Cgroups, path: string): Uint8Array | number {
   }
 }
 
+/** A file below /proc/sys, read by the process past its cgroup's programs; undefined where it is not one of ours. */
+function readSysctl(cgroups: Cgroups, path: string): Uint8Array | number | undefined {
+  const sysctl = cgroups.sysctls.find(path);
+  if (sysctl === undefined) return undefined;
+  if (sysctlPermission(sysctl, cgroups.kernel.env.current, MAY_READ) < 0) return -EACCES;
+  return new SysctlFile(cgroups, sysctl).read(READ_BYTES);
+}
+
 export const cgroupVerbs: HostVerbRow = {
   open(kernel, path, flags) {
     if (!isBelowMount(path)) return undefined;
@@ -54,6 +65,7 @@ export const cgroupVerbs: HostVerbRow = {
   readFile(kernel, path) {
     const cgroups = cgroupsOf(kernel);
     if (path === '/proc/self/cgroup') return encode([`0::${cgroups.cgroupOf(kernel.env.current).path}`]);
+    if (path.startsWith('/proc/sys/')) return readSysctl(cgroups, path);
     return isBelowMount(path) ? readAttribute(cgroups, path) : undefined;
   },
 };
