@@ -23,6 +23,7 @@ const six = (b: Bounds): bigint[] => [b.value, b.mask, b.smin, b.smax, b.umin, b
 const U64 = (1n << 64n) - 1n;
 const S_MIN = -(1n << 63n);
 const S_MAX = (1n << 63n) - 1n;
+import { resultUpTo } from './bounds.ts';
 
 describe('known and unknown', () => {
   it('constants agree in all parts', () => {
@@ -169,5 +170,17 @@ describe('the log', () => {
     expect(formatKnown(known(1n << 63n))).toBe('-9223372036854775808');
     expect(formatKnown(ZERO, -8)).toBe('-8');
     expect(formatKnown(knownImm32(-1))).toBe('4294967295');
+  });
+});
+
+describe('the result of a helper that returns a length or an error', () => {
+  const size = makeBounds({ mask: 0x3fn, value: 0n, umin: 0n, umax: 63n, smin: 0n, smax: 63n });
+
+  it('cannot be an error in v5.6', () => {
+    expect(resultUpTo(size)).toMatchObject({ smin: 0n, smax: 63n, umax: 63n });
+  });
+
+  it('can be one since', () => {
+    expect(resultUpTo(size, true)).toMatchObject({ smin: -(2n ** 63n), smax: 63n, umax: 2n ** 64n - 1n });
   });
 });
