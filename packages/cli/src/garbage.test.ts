@@ -17,7 +17,20 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stripVTControlCharacters } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { runCommand } from './program.ts';
+
+const streams = vi.hoisted(() => ({ stdout: '', stderr: '' }));
+vi.mock('./output/streams.ts', () => ({
+  ClosedPipe: class extends Error {},
+  print: (text: string) => {
+    streams.stdout += `${text}\n`;
+  },
+  note: (text: string) => {
+    streams.stderr += `${text}\n`;
+  },
+}));
 
 const FIREWALL = fileURLToPath(new URL('../../../examples/xdp-firewall/firewall.bpf.o', import.meta.url));
 const TRAFFIC = fileURLToPath(new URL('../../../examples/xdp-firewall/traffic.pcap', import.meta.url));
@@ -26,12 +39,12 @@ const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 let dir = '';
 const at = (name: string): string => join(dir, name);
 
-/** Runs the command from its sources, as a process of its own. */
-function tsbpf(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, ['--import', 'tsx', '--conditions=@tsbpf/source', MAIN, ...args], {
-    encoding: 'utf8',
-    env: { ...process.env, NO_COLOR: '1' },
-  });
+/** Runs the command in this process. */
+async function tsbpf(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+  streams.stdout = '';
+  streams.stderr = '';
+  const status = await runCommand(args);
+  return { status, stdout: streams.stdout, stderr: stripVTControlCharacters(streams.stderr) };
 }
 
 /** Where a section's bytes are in an ELF64 file. */
@@ -102,9 +115,9 @@ const OBJECTS: [file: string, says: RegExp][] = [
 ];
 
 describe('objects that are none', () => {
-  it.each(OBJECTS)('%s', (file, says) => {
+  it.each(OBJECTS)('%s', async (file, says) => {
     for (const verb of ['run', 'verify']) {
-      const { status, stdout, stderr } = tsbpf(verb, at(file));
+      const { status, stdout, stderr } = await tsbpf(verb, at(file));
       expect({ status, stdout }, `${verb}: ${stderr}`).toEqual({ status: 2, stdout: '' });
       expect(stderr).toMatch(says);
       expect(stderr).toContain(file);
@@ -123,9 +136,9 @@ const CAPTURES: [file: string, says: RegExp][] = [
 ];
 
 describe('captures that are none', () => {
-  it.each(CAPTURES)('%s', (file, says) => {
+  it.each(CAPTURES)('%s', async (file, says) => {
     const out = at('out.pcapng');
-    const { status, stdout, stderr } = tsbpf('run', FIREWALL, '--pcap', at(file), '--out', out);
+    const { status, stdout, stderr } = await tsbpf('run', FIREWALL, '--pcap', at(file), '--out', out);
     expect({ status, stdout }, stderr).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(says);
     expect(stderr).toContain(file);
@@ -145,20 +158,20 @@ const USAGE: [args: string[], says: RegExp][] = [
 ];
 
 describe('wrong words', () => {
-  it.each(USAGE)('%j', (args, says) => {
-    const { status, stdout, stderr } = tsbpf(...args);
+  it.each(USAGE)('%j', async (args, says) => {
+    const { status, stdout, stderr } = await tsbpf(...args);
     expect({ status, stdout }, stderr).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(says);
   });
 
-  it('a version that is not simulated is unsupported', () => {
-    const { status, stderr } = tsbpf('verify', FIREWALL, '--kernel', '6.18');
+  it('a version that is not simulated is unsupported', async () => {
+    const { status, stderr } = await tsbpf('verify', FIREWALL, '--kernel', '6.18');
     expect(status).toBe(3);
     expect(stderr).toMatch(/6\.18 is not simulated; supported: 5\.6/);
   });
 
-  it('a folder that cannot be written to fails, and leaves nothing', () => {
-    const { status, stderr } = tsbpf('run', FIREWALL, '--pcap', TRAFFIC, '--out', at('no/such/folder.pcapng'));
+  it('a folder that cannot be written to fails, and leaves nothing', async () => {
+    const { status, stderr } = await tsbpf('run', FIREWALL, '--pcap', TRAFFIC, '--out', at('no/such/folder.pcapng'));
     expect(status).toBe(1);
     expect(stderr).toMatch(/cannot be written/);
   });
