@@ -2,7 +2,7 @@
 // The soundness net. See README.md.
 //   npx tsx --conditions=@tsbpf/source tools/soundness/run.ts --seed 1 --count 1000 [--why] [--show]
 //   npx tsx --conditions=@tsbpf/source tools/soundness/run.ts --mutants --seed 1 --count 10000
-//   npx tsx --conditions=@tsbpf/source tools/soundness/run.ts --plant --seconds 600 [--only TEXT]
+//   npx tsx --conditions=@tsbpf/source tools/soundness/run.ts --plant --seconds 600 [--only REGEXP]
 import { parseArgs } from 'node:util';
 import { randomProgram } from './generate.ts';
 import { fixtureObjects, hexOf, loadsOf, mutant, tryMutant } from './mutate.ts';
@@ -102,7 +102,7 @@ function mutate(): number {
 }
 
 async function plantAll(): Promise<number> {
-  const bugs = PLANTED_BUGS.filter(({ name }) => name.includes(values.only));
+  const bugs = PLANTED_BUGS.filter(({ name }) => new RegExp(values.only).test(name));
   let found = 0;
   for (const bug of bugs) {
     const { foundBy, what, programs, seconds } = await hunt(bug, {

@@ -147,7 +147,7 @@ export function packetStatement(w: Writer): void {
   const range = random.pick([1, 2, 4, 8, 14, 14, 20, 34]);
   w.put(mov64Reg(past, data), alu64Imm(BPF_ADD, past, range));
   const skip = w.label();
-  // Each says: `past` is beyond the end. With JGE and JLE one byte more is known than the pointer says.
+  // Each says: `past` is beyond the end. Of JGE and JLE v5.6 learns one byte less than it could learn from JGT.
   const jumps = [
     jmpReg(BPF_JGT, past, end, skip),
     jmpReg(BPF_JLT, end, past, skip),
@@ -155,9 +155,10 @@ export function packetStatement(w: Writer): void {
     jmpReg(BPF_JLE, end, past, skip),
   ];
   // The wrong way round: what follows is for packets that are too short.
-  w.put(w.nearMiss ? jmpReg(BPF_JLE, past, end, skip) : random.pick(jumps));
+  const jump = random.pick(jumps);
+  w.put(w.nearMiss ? jmpReg(BPF_JLE, past, end, skip) : jump);
   const before = w.belief();
-  w.set(data, { is: 'packet', range: w.risky ? range + 1 : range });
+  w.set(data, { is: 'packet', range: jumps.indexOf(jump) >= 2 ? range - 1 : range });
   for (let i = random.between(1, 3); i > 0; i--) packetAccess(w, data);
   w.put(skip);
   const after = w.belief();
@@ -177,7 +178,9 @@ export function packetAccess(w: Writer, from?: number): void {
   const reg = random.pick(known);
   const kind = w.kind(reg);
   if (kind.is !== 'packet') return;
-  const size = random.pick(SIZES.filter((s) => BYTES[s] <= kind.range));
+  const sizes = SIZES.filter((s) => BYTES[s] <= kind.range);
+  if (sizes.length === 0) return;
+  const size = random.pick(sizes);
   const off = w.nearMiss ? kind.range - BYTES[size] + 1 : random.below(kind.range - BYTES[size] + 1);
   if (w.flavour.packet?.write === true && random.chance(0.4)) {
     w.put(stxMem(size, reg, w.number(reg), off));

@@ -66,7 +66,7 @@ export class Writer {
 
   /** Whether to be off by a little: what a verifier with a bug would let pass. */
   get nearMiss(): boolean {
-    return this.#risk > 0 && this.random.chance(0.04);
+    return this.#risk > 0 && this.random.chance(0.1);
   }
 
   imm(): number {
