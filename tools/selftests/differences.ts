@@ -6,7 +6,7 @@
 export type Cause = 'recorded log cut' | 'defect of the x86-64 JIT of 5.6';
 
 /** What each cause means. */
-export const CAUSES: Readonly<Record<Cause, string>> = {
+const CAUSES: Readonly<Record<Cause, string>> = {
   'recorded log cut':
     'the log of the recorded load fills its buffer, so that message and counters are not in it; the verdict is equal',
   'defect of the x86-64 JIT of 5.6':
