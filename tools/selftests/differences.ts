@@ -3,16 +3,14 @@
 // no longer differs has to go (sim.root.test.ts).
 
 /** Why an answer differs. */
-export type Cause = 'recorded log cut' | 'defect of the x86-64 JIT of 5.6';
-
-/** What each cause means. */
-const CAUSES: Readonly<Record<Cause, string>> = {
-  'recorded log cut':
-    'the log of the recorded load fills its buffer, so that message and counters are not in it; the verdict is equal',
-  'defect of the x86-64 JIT of 5.6':
-    'the machine code for *(u8 *)(rX) = r10 stores a byte of another register (its REX prefix is missing until 5.7); ' +
-    'the verifier answers the same, the run does not',
-};
+export type Cause =
+  /** The log of the recorded load fills its buffer: message and counters are not in it. The verdict is equal. */
+  | 'recorded log cut'
+  /**
+   * The machine code for `*(u8 *)(rX) = r10` stores a byte of another register (its REX prefix is missing until 5.7). The
+   * verifier answers the same, the run does not.
+   */
+  | 'defect of the x86-64 JIT of 5.6';
 
 /** A case that differs. */
 export interface KnownDifference {
