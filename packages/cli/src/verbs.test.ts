@@ -58,6 +58,16 @@ describe('tsbpf', () => {
     expect(report.maps.find((map) => map.name === 'sources')?.entries).toHaveLength(4);
   });
 
+  it.each([
+    ['tc-policer/policer.bpf.o', /^ {2}TC_ACT_OK +\d+ +\d+\.\d%$/m],
+    ['socket-filter/dns-tap.bpf.o', /^ {2}kept +\d+ +\d+\.\d%$/m],
+  ])('run takes %s over a capture, too', async (object, says) => {
+    const path = fileURLToPath(new URL(`../../../examples/${object}`, import.meta.url));
+    const out = await tsbpf('run', path, '--pcap', TRAFFIC);
+    expect(out).toMatch(/^ran over 209 packets/m);
+    expect(out).toMatch(says);
+  });
+
   it('run --data-in runs once', async () => {
     writeFileSync(join(dir, 'packet'), new Uint8Array(64));
     expect(await tsbpf('run', FIREWALL, '--data-in', join(dir, 'packet'))).toMatch(/^returned 2 \(0x2\)$/m);

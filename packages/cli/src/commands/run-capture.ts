@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { basename } from 'node:path';
 import { LINKTYPE_ETHERNET, encodePcapng, iterateCapture, type WritablePacket } from '@tsbpf/capture';
-import type { BpfProgram, SimulatedKernel } from 'tsbpf';
 import { badInput, blaming } from '../failure.ts';
 import { readCaptureFile } from '../input/read-file.ts';
 import { progress } from '../output/progress.ts';
 import { writeWhole } from '../output/write-file.ts';
+import type { CaptureHook } from './capture-hook.ts';
 
 /** The shortest frame that can arrive at an Ethernet device. */
 const MIN_FRAME = 14;
@@ -21,16 +21,9 @@ export interface CaptureResult {
   readonly out: string | undefined;
 }
 
-/** Lets every frame of a capture arrive at eth0 with the program attached there. */
-export function runCapture(options: {
-  kernel: SimulatedKernel;
-  prog: BpfProgram;
-  pcap: string;
-  out: string | undefined;
-}): CaptureResult {
-  const { kernel, prog, pcap, out } = options;
-  const device = kernel.net.device('eth0');
-  using _link = prog.attachXdp(device);
+/** Lets every frame of a capture arrive at eth0, where the program is attached. */
+export function runCapture(hook: CaptureHook, options: { pcap: string; out: string | undefined }): CaptureResult {
+  const { pcap, out } = options;
   const verdicts = new Map<string, number>();
   const written: WritablePacket[] = [];
   const bar = progress(`${basename(pcap)}: packets`);
@@ -42,7 +35,7 @@ export function runCapture(options: {
   for (let next = blaming(pcap, () => each.next()); next.done !== true; next = blaming(pcap, () => each.next())) {
     const packet = next.value;
     if (packet.linkType !== LINKTYPE_ETHERNET) {
-      badInput(`${pcap}: link type ${packet.linkType} is not Ethernet (${LINKTYPE_ETHERNET}), which XDP programs see`);
+      badInput(`${pcap}: link type ${packet.linkType} is not Ethernet (${LINKTYPE_ETHERNET}), which eth0 takes`);
     }
     if (packet.data.length < MIN_FRAME) {
       skipped++;
@@ -50,9 +43,9 @@ export function runCapture(options: {
     }
     packets++;
     bytes += packet.data.length;
-    const result = device.receive(packet.data);
-    verdicts.set(result.action, (verdicts.get(result.action) ?? 0) + 1);
-    if (out !== undefined) written.push({ data: result.data, tsNs: packet.tsNs });
+    const { verdict, data } = hook.receive(packet.data);
+    verdicts.set(verdict, (verdicts.get(verdict) ?? 0) + 1);
+    if (out !== undefined && data !== undefined) written.push({ data, tsNs: packet.tsNs });
     bar.update(packets);
   }
   bar.done();

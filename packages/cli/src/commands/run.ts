@@ -2,13 +2,14 @@
 import type { Command } from 'commander';
 import { UNSUPPORTED, FAILED, OK } from '../exit-status.ts';
 import { CommandFailure, badInput } from '../failure.ts';
-import { VerifierError, BPF_PROG_TYPE_NAMES, BPF_PROG_TYPE_XDP, type BpfProgram } from 'tsbpf';
+import { VerifierError, BPF_PROG_TYPE_NAMES, type BpfProgram } from 'tsbpf';
 import { explainRejection } from '../output/rejection.ts';
 import { note, print } from '../output/streams.ts';
 import { readBytes } from '../input/read-file.ts';
 import { jsonReport, textReport, type RunReport } from '../output/run-report.ts';
 import { chooseProgram, loadForRun, type KernelOptions } from './open.ts';
 import type { Session } from '../session.ts';
+import { attachForCapture } from './capture-hook.ts';
 import { runCapture } from './run-capture.ts';
 
 export interface RunOptions extends KernelOptions {
@@ -67,13 +68,14 @@ function run(path: string, options: RunOptions, session: Session): number {
     single: undefined,
   };
   if (options.pcap !== undefined) {
-    if (prog.type !== BPF_PROG_TYPE_XDP) {
+    using hook = attachForCapture(kernel, prog);
+    if (hook === undefined) {
       throw new CommandFailure(
-        `${path}: ${prog.name} is of type ${report.type}: a capture can be run over XDP programs`,
+        `${path}: ${prog.name} is of type ${report.type}: a capture runs over XDP programs, classifiers and socket filters`,
         UNSUPPORTED,
       );
     }
-    report.capture = runCapture({ kernel, prog, pcap: options.pcap, out: options.out });
+    report.capture = runCapture(hook, { pcap: options.pcap, out: options.out });
   } else if (options.dataIn !== undefined || options.ctxIn !== undefined || options.repeat !== undefined) {
     report.single = runOnce(prog, options);
   }
