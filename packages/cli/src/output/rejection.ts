@@ -27,5 +27,8 @@ export function explainRejection(diagnostic: VerifierDiagnostic): string[] {
     if (shown.length < history.length) lines.push(`    … ${history.length - shown.length} earlier steps`);
     lines.push(...shown.map(step));
   }
+  if (subject !== undefined && history.length === 0) {
+    lines.push(`  nothing on the way there ${subject.startsWith('fp') ? 'wrote' : 'set'} ${subject}`);
+  }
   return lines;
 }
