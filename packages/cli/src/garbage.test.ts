@@ -2,14 +2,12 @@
 // What the command says to input that is no good: one clear line, status 2, soon, and no stack trace.
 import { spawnSync } from 'node:child_process';
 import {
-  chmodSync,
   closeSync,
   existsSync,
   ftruncateSync,
   mkdirSync,
   mkdtempSync,
   openSync,
-  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -218,37 +216,5 @@ describe('output that nobody takes', () => {
     const { status, stdout } = shell(`tsbpf verify '${FIREWALL}' '${at('missing.o')}' 2>&-`);
     expect(status).toBe(2);
     expect(stdout).toMatch(/^\S+firewall\.bpf\.o +firewall +success/m);
-  });
-});
-
-describe('a folder that is read-only', () => {
-  let user: { uid?: number; gid?: number } = {};
-  beforeAll(() => {
-    mkdirSync(at('read-only'));
-    writeFileSync(at('read-only/old.pcapng'), 'kept');
-    chmodSync(dir, 0o755);
-    chmodSync(at('read-only/old.pcapng'), 0o444);
-    chmodSync(at('read-only'), 0o555);
-    // Modes do not bind root: somebody else runs the command then.
-    if (process.getuid?.() === 0) user = { uid: 65534, gid: 65534 };
-    writeFileSync(at('two.s'), 'r0 = 2\nexit\n');
-  });
-
-  it.each([
-    ['run', FIREWALL, '--pcap', TRAFFIC, '--out', 'new.pcapng'],
-    ['run', FIREWALL, '--pcap', TRAFFIC, '--out', 'old.pcapng'],
-    ['asm', 'two.s', '--out', 'new.bin'],
-  ])('%s %s %s %s %s %s', (...words) => {
-    const out = at(`read-only/${words.at(-1)}`);
-    const args = [...words.slice(0, -1).map((word) => (word === 'two.s' ? at(word) : word)), out];
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      ['--import', 'tsx', '--conditions=@tsbpf/source', MAIN, ...args],
-      { encoding: 'utf8', ...user },
-    );
-    expect({ status, stdout }, stderr).toEqual({ status: 1, stdout: '' });
-    expect(stderr).toMatch(/^error: .*read-only\/\S+: cannot be written: EACCES[^\n]*\n$/);
-    expect(readdirSync(at('read-only'))).toEqual(['old.pcapng']);
-    expect(readFileSync(at('read-only/old.pcapng'), 'utf8')).toBe('kept');
   });
 });

@@ -11,7 +11,16 @@ export function writeWhole(path: string, bytes: Uint8Array): void {
     writeFileSync(part, bytes);
     renameSync(part, path);
   } catch (error) {
-    rmSync(part, { force: true });
+    removeQuietly(part);
     throw new CommandFailure(`${path}: cannot be written: ${(error as Error).message}`, FAILED);
+  }
+}
+
+/** What is left of a file that could not be written; where it cannot be removed either, it was never there. */
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    return;
   }
 }
