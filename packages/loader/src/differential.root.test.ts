@@ -2,22 +2,13 @@
 // The same objects through Debian's libbpf (by bpftool) and through this package, on the running kernel: both must
 // ask it for the same maps, types and programs.
 import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Sys } from '@tsbpf/uapi';
-import { embeddedObjects } from '../test/capture/embedded.ts';
+import { namedObjects, packageExecutables } from '../../../tools/debian-objects/embedded.ts';
 import { loadEvents, parseCapture, recordingSys, type LoadEvent } from '../test/capture/events.ts';
 import { objectName, openObject } from './index.ts';
 
@@ -29,13 +20,6 @@ const XDP_TOOLS = '/usr/lib/x86_64-linux-gnu/bpf';
  * xdpdump_bpf need a target, and bpftool no program of an unknown section.
  */
 const SKIPPED = /^(legacy|bss|struct_ops_gone|freplace|sections)\.|bpfeb|^xdpdump_bpf/;
-
-/** Executables of a Debian package; none where it is not installed. */
-function packageFiles(name: string): string[] {
-  const { stdout, status } = spawnSync('dpkg', ['-L', name], { encoding: 'utf8' });
-  if (status !== 0) return [];
-  return stdout.split('\n').filter((path) => /\/s?bin\//.test(path) && existsSync(path) && statSync(path).isFile());
-}
 
 const has = (command: string): boolean => spawnSync(command, ['--version']).status === 0;
 
@@ -131,9 +115,7 @@ describe.skipIf(reason !== undefined)('what libbpf and we ask a kernel for', () 
     expect(events).toEqual(wanted);
   });
 
-  const tools = [...packageFiles('libbpf-tools'), ...packageFiles('xdp-tools')].flatMap((path) =>
-    embeddedObjects(path).map((bytes, i) => ({ name: `${basename(path)}${i === 0 ? '' : i}`, bytes })),
-  );
+  const tools = namedObjects([...packageExecutables('libbpf-tools'), ...packageExecutables('xdp-tools')]);
   it.runIf(tools.length > 0).each(tools)('the object inside $name', ({ name, bytes }) => {
     const path = join(dir.replace(/tsbpf-loader-/, 'tsbpf-object-'), `${name}.o`);
     mkdirSync(dirname(path), { recursive: true });
