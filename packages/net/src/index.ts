@@ -17,6 +17,25 @@ export {
 } from './xdp/attach.ts';
 // What other subsystems build sockets and packets from.
 export { createSock, freeSock, isFullSock, TCP_CLOSE, TCP_LISTEN, type Sock } from './sock/sock.ts';
+export {
+  callSockOps,
+  cgroupIdOfSock,
+  initialRto,
+  initialRwnd,
+  needsEcn,
+  setTcpState,
+  SOCK_OPS_ACTIVE_ESTABLISHED_CB,
+  SOCK_OPS_ALL_CB_FLAGS,
+  SOCK_OPS_NEEDS_ECN,
+  SOCK_OPS_PASSIVE_ESTABLISHED_CB,
+  SOCK_OPS_TCP_CONNECT_CB,
+  SOCK_OPS_TCP_LISTEN_CB,
+  sockOpsAsked,
+  tellRetransmit,
+  tellRoundTrip,
+  tellTimeout,
+} from './sock/sock-ops.ts';
+export { Congestion, congestionOf, type CongestionChange, type CongestionControls } from './sock/congestion.ts';
 export { installSocket, sockOfFd, type SocketFile } from './sock/socket-file.ts';
 export { cloneSkStorage } from './sk-storage/sock-life.ts';
 export { leaveSockMaps, programOfSock } from './sockmap/psock.ts';

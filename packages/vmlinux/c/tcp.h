@@ -196,6 +196,7 @@ struct tcp_sock {
 		u32 seq;
 		u64 time;
 	} rcvq_space;
+	u32 *saved_syn;
 };
 
 enum tcp_ca_event {
