@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Insn } from '@tsbpf/insn';
+import type { MapWalk } from '@tsbpf/uapi';
 import type { KernelBtf } from './kernel-btf.ts';
 import type { KernelObject } from './object-table.ts';
 import type { KernelServices } from './services.ts';
@@ -134,6 +135,8 @@ export interface MapOps<M extends BpfMap = BpfMap> {
   sysLookupAndDelete?(map: M, keyOff: number, valueOff: number): Errno;
   /** `keyOff` 0 asks for the first key. -ENOENT at the end. */
   getNextKey?(map: M, keyOff: number, nextOff: number): Errno;
+  /** A walk over the elements as system calls see them, read where they lie. Absent: key by key. */
+  walk?(map: M): MapWalk;
   /** Batch commands the type has, on the kernel's generic loop. */
   readonly genericBatch?: readonly ('lookup' | 'lookupAndDelete' | 'update' | 'delete')[];
   /** A batch lookup of the type's own, with an opaque u32 cursor (hash tables). */

@@ -10,6 +10,7 @@ import {
   EACCES,
   EFAULT,
   type HostSyscalls,
+  type MapWalk,
   type PerfEventOpenAttr,
 } from '@tsbpf/uapi';
 import type { HostVerbRow, MapFile } from '@tsbpf/core';
@@ -34,6 +35,7 @@ export function createHostVerbs(k: KernelState): HostSyscalls {
     close: (fd) => k.fds.close(fd),
     open: (path, flags) => ask(k, 'open', [path, flags]) ?? -ENOENT,
     readFile: (path) => ask(k, 'readFile', [path]) ?? ownFile(k, path),
+    walkMap: (fd) => walkMap(k, fd),
     mmap: (fd, options) => mmap(k, fd, options),
     munmap: (fd) => munmap(k, fd),
     poll: (fds, options) => ask(k, 'poll', [fds, options]) ?? -ENOSYS,
@@ -103,6 +105,15 @@ function ownFile(k: KernelState, path: string): Uint8Array | number {
       return encode(['pos:\t0', 'flags:\t02000002', ...(file.fdinfo?.() ?? [])].map((line) => `${line}\n`).join(''));
     }
   }
+}
+
+/** A walk where elements lie in memory as a lookup gives them: spin locks do not. */
+function walkMap(k: KernelState, fd: number): MapWalk | number {
+  const file = k.fds.get(fd, 'map');
+  if (typeof file === 'number') return file;
+  if (!file.mode.read) return -EPERM;
+  const { map } = file;
+  return map.spinLockOff >= 0 ? -ENOTSUPP : (map.def.ops.walk?.(map) ?? -ENOTSUPP);
 }
 
 /** @see kernel/bpf/syscall.c, bpf_map_mmap */

@@ -43,6 +43,22 @@ export interface PerfEventOpenAttr {
   cpu: number;
 }
 
+/**
+ * A walk over the elements of a map, in an order of the system's own. `next` goes to the following element and is false
+ * after the last; then its key lies in `keys` from byte `keyAt` on and its value, as BPF_MAP_LOOKUP_ELEM gives it, in
+ * `values` from `valueAt` on. Both may be the kernel's own memory: read them before anything else is called, and never
+ * write. An entry that is there all the time is met exactly once, updated meanwhile or not; one that is added or removed
+ * during the walk at most once.
+ */
+export interface MapWalk {
+  /** @errno EBADF (UsageError) the map was freed meanwhile */
+  next(): boolean;
+  readonly keys: DataView;
+  readonly keyAt: number;
+  readonly values: DataView;
+  readonly valueAt: number;
+}
+
 /** A device to attach to; anything with an interface index. */
 export interface HasIfindex {
   readonly ifindex: number;
@@ -60,6 +76,11 @@ export interface HostSyscalls {
   unlink?(path: string): number;
   /** The whole file (kconfig, kallsyms, tracepoint ids, vmlinux BTF), or -errno. */
   readFile(path: string): Uint8Array | number;
+  /**
+   * Walks over the elements of a map. -ENOTSUPP where the map's type has no walk. Left out where the system has only
+   * what bpf(2) has: use GET_NEXT_KEY.
+   */
+  walkMap?(fd: number): MapWalk | number;
   /** Maps `lenBytes` of a map fd. The bytes are live where the implementation can share memory. */
   mmap(fd: number, options: { lenBytes: number; offset: number; writable: boolean }): Uint8Array | number;
   munmap(fd: number, bytes: Uint8Array): number;

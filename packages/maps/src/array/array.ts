@@ -25,6 +25,7 @@ import {
   arrayNextKey,
   freeArray,
 } from './array-map.ts';
+import { ArrayCursor } from './array-cursor.ts';
 import { genArrayLookup } from './gen-lookup.ts';
 import { emitArrayLookup } from '../emit/array.ts';
 
@@ -74,6 +75,7 @@ export const arrayMapType: MapTypeDef<ArrayMap> = defineMapType<ArrayMap>({
     sysUpdate: update,
     sysDelete: arrayDelete,
     getNextKey: arrayNextKey,
+    walk: (map) => new ArrayCursor(map),
     genericBatch: ['lookup', 'update'],
     checkBtf: arrayCheckBtf,
     mmap(map) {

@@ -14,6 +14,7 @@ import { defineMapType, type Errno, type MapTypeDef } from '@tsbpf/core';
 import { emitPercpuArrayLookup } from '../emit/percpu.ts';
 import { copyBytes } from '../object/copy.ts';
 import { updateFlagsOk } from '../object/flags.ts';
+import { ArrayCursor } from './array-cursor.ts';
 import {
   allocArray,
   arrayAllocCheck,
@@ -77,6 +78,7 @@ export const percpuArrayMapType: MapTypeDef<ArrayMap> = defineMapType<ArrayMap>(
     sysUpdate,
     sysDelete: arrayDelete,
     getNextKey: arrayNextKey,
+    walk: (map) => new ArrayCursor(map),
     checkBtf: arrayCheckBtf,
     free: freeArray,
     emitWasm: emitPercpuArrayLookup,

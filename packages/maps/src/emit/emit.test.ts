@@ -2,7 +2,7 @@
 // Emitted lookups answer what the operations answer, and leave the same in memory.
 import { describe, expect, it } from 'vitest';
 import type { BpfMap, MapWasmOp, WasmCall } from '@tsbpf/core';
-import { TestMap, createTestSys, randomSource, u32s } from '@tsbpf/testkit';
+import { TestMap, answerText, createTestSys, randomSource, u32s } from '@tsbpf/testkit';
 import { BPF_F_NO_PREALLOC, InternalError, type MapCreateAttr } from '@tsbpf/uapi';
 import { I32, ModuleBuilder, op as wasmOp, type FuncRef } from '@tsbpf/wasm';
 import { HtabMap, mapTypes } from '../index.ts';
@@ -19,9 +19,11 @@ function compile(sys: Sys, map: BpfMap, name: MapWasmOp): ((r2: number, r3: numb
     fn,
     kernel: sys.state,
     sharedMemory: false,
-    arg: (index) => fn.localGet(index - 2),
+    arg: (index) => (index < 4 ? fn.localGet(index - 2) : fn.i32Const(0)),
+    // R4, the flags, is 0.
     arg64(index) {
-      fn.localGet(index - 2);
+      if (index < 4) fn.localGet(index - 2);
+      else fn.i32Const(0);
       fn.op(wasmOp.i64ExtendI32U);
     },
     moduleFunction(key, signature, build) {
@@ -57,6 +59,40 @@ const lookups: readonly (readonly [string, MapCreateAttr])[] = [
   ['hash on demand', { ...HASH, key_size: 5, map_flags: BPF_F_NO_PREALLOC }],
   ['lru_hash', { ...HASH, map_type: 9, key_size: 7 }],
 ];
+
+/** Keys that a walk meets, in its order. */
+function walked(sys: Sys, handle: TestMap): string[] {
+  const walk = sys.walkMap?.(handle.fd);
+  if (walk === undefined || typeof walk === 'number') throw new InternalError('no walk');
+  const keys: string[] = [];
+  while (walk.next()) keys.push(answerText(new Uint8Array(walk.keys.buffer, walk.keyAt, handle.keySize).slice()));
+  return keys;
+}
+
+describe('emitted updates and deletions', () => {
+  it.each([HASH, { ...HASH, max_entries: 25 }])('leave walks as the operations do: %o', (attr) => {
+    const emitted = createTestSys({ rows: { mapTypes } });
+    const called = createTestSys({ rows: { mapTypes } });
+    const [one, two] = [open(emitted, attr), open(called, attr)];
+    const [update, remove] = [compile(emitted, one.map, 'update'), compile(emitted, one.map, 'delete')];
+    const [key, value] = [emitted.state.mem.alloc(8), emitted.state.mem.alloc(8)];
+    const random = randomSource(8);
+    let changed = 0;
+    for (let i = 0; i < 3000; i++) {
+      const bytes = u32s(random(40));
+      emitted.state.mem.writeBytes(key, bytes);
+      emitted.state.mem.write32(value, i);
+      const doUpdate = random(3) !== 0;
+      const got = doUpdate ? update?.(key, value) : remove?.(key, 0);
+      expect(got).toBe(doUpdate ? two.handle.update(bytes, u32s(i, 0)) : two.handle.delete(bytes));
+      if (got === 0) changed++;
+      const keys = walked(emitted, one.handle);
+      expect(keys).toEqual(walked(called, two.handle));
+      expect([...keys].sort()).toEqual(one.handle.keys().map(answerText).sort());
+    }
+    expect(changed).toBeGreaterThan(1500);
+  });
+});
 
 describe('emitted lookups', () => {
   for (const above of [false, true]) {

@@ -3,7 +3,8 @@
 import { BPF_EXIST, BPF_NOEXIST, E2BIG, EEXIST, EINVAL, ENOENT } from '@tsbpf/uapi';
 import { I32, memOp, op, type FunctionBuilder } from '@tsbpf/wasm';
 import type { WasmCall } from '@tsbpf/core';
-import type { HtabMap } from '../hash/htab-map.ts';
+import { BUMP, LIVE } from '../hash/elem-order.ts';
+import { ORDER_FROM_NEXT, type HtabMap } from '../hash/htab-map.ts';
 import { CPU_STATE_SIZE, END, FRESH, HEAD, SPARE, type PreallocatedElems } from '../hash/prealloc.ts';
 import { emitSearch, searchable, type Search } from './hash-find.ts';
 
@@ -152,6 +153,44 @@ function emitLink({ fn, map: { layout } }: Site, { words, hash }: Search, elem: 
   fn.memory(memOp.i32Store);
 }
 
+/** Gives an element that enters the table a word of the walk order, unless it has one: there is room for all. */
+function emitOrderWord({ fn, map }: Site, elem: number, word: number): void {
+  const at = map.layout.next + ORDER_FROM_NEXT;
+  const bump = map.order.stateOff + BUMP;
+  fn.localGet(elem);
+  fn.memory(memOp.i32Load, at);
+  fn.localTee(word);
+  fn.op(op.i32Eqz);
+  fn.if();
+  fn.i32Const(bump | 0);
+  fn.memory(memOp.i32Load);
+  fn.localSet(word);
+  fn.i32Const(bump | 0);
+  fn.localGet(word);
+  fn.i32Const(4);
+  fn.op(op.i32Add);
+  fn.memory(memOp.i32Store);
+  fn.localGet(elem);
+  fn.localGet(word);
+  fn.memory(memOp.i32Store, at);
+  fn.end();
+}
+
+/** Exchanges the words of `elem` and of `old`, which it replaces: sets `word` to the one that names an entry. */
+function emitTakeOver({ fn, map }: Site, elem: number, old: number, word: number): void {
+  const at = map.layout.next + ORDER_FROM_NEXT;
+  fn.localGet(old);
+  fn.memory(memOp.i32Load, at);
+  fn.localSet(word);
+  fn.localGet(old);
+  fn.localGet(elem);
+  fn.memory(memOp.i32Load, at);
+  fn.memory(memOp.i32Store, at);
+  fn.localGet(elem);
+  fn.localGet(word);
+  fn.memory(memOp.i32Store, at);
+}
+
 /** Takes the element, which is there, out of the list that begins at `link`; changes `link`. */
 function emitUnlink({ fn, map: { layout } }: Site, elem: number, link: number): void {
   const at = fn.local(I32);
@@ -185,6 +224,7 @@ function emitUpdate(site: Site): void {
   const state = fn.local(I32, 'state');
   const taken = fn.local(I32, 'taken');
   const link = fn.local(I32, 'link');
+  const word = fn.local(I32, 'word');
   const refuse = (flag: number, errno: number): void => {
     fn.localGet(flags);
     fn.i32Const(flag);
@@ -204,10 +244,17 @@ function emitUpdate(site: Site): void {
   fn.localGet(state);
   fn.localGet(old);
   fn.memory(memOp.i32Store, SPARE);
+  emitTakeOver(site, taken, old, word);
   fn.else();
   refuse(BPF_EXIST, ENOENT);
   emitTake(site, state, taken);
+  emitOrderWord(site, taken, word);
   fn.end();
+  fn.localGet(word);
+  fn.localGet(taken);
+  fn.i32Const(LIVE);
+  fn.op(op.i32Or);
+  fn.memory(memOp.i32Store);
   emitCopy(site, taken, value);
   emitBucket(site, search, link);
   emitLink(site, search, taken, link);
@@ -231,6 +278,10 @@ function emitDelete(site: Site): void {
   fn.end();
   emitBucket(site, search, link);
   emitUnlink(site, search.elem, link);
+  fn.localGet(search.elem);
+  fn.memory(memOp.i32Load, map.layout.next + ORDER_FROM_NEXT);
+  fn.i32Const(0);
+  fn.memory(memOp.i32Store);
   emitCpuState(site, state);
   fn.localGet(search.elem);
   fn.localGet(state);

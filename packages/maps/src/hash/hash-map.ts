@@ -6,6 +6,7 @@ import { copyValueOut } from '../object/copy.ts';
 import { htabAllocCheck } from './alloc-check.ts';
 import { genHashLookup } from './gen-lookup.ts';
 import { lookupElem, lookupValue } from './htab-elem.ts';
+import { HtabCursor } from './htab-cursor.ts';
 import { allocHtab, type HtabMap } from './htab-map.ts';
 import { htabDelete, htabUpdate } from './htab-update.ts';
 import { htabLookupBatch, htabNextKey } from './htab-walk.ts';
@@ -43,6 +44,7 @@ export const hashMapType: MapTypeDef<HtabMap> = defineMapType<HtabMap>({
     sysUpdate: htabUpdate,
     sysDelete: htabDelete,
     getNextKey: htabNextKey,
+    walk: (map) => new HtabCursor(map),
     lookupBatch: (map, batch) => htabLookupBatch(map, batch, copyOut),
     genericBatch: ['update', 'delete'],
     emitWasm: emitHashOp,

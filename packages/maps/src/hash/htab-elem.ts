@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Finding, taking, linking and freeing elements. @see kernel/bpf/hashtab.c
-import type { HtabMap } from './htab-map.ts';
+import { enterOrder, type HtabMap } from './htab-map.ts';
 import { hashWords } from './hash.ts';
 
 /** Hash of the key at a word index. */
@@ -37,8 +37,8 @@ export function lookupValue(map: HtabMap, keyOff: number): number {
   return elem === 0 ? 0 : elem + map.valueAt;
 }
 
-/** Writes key and hash, and puts the element first in its bucket. */
-export function linkElem(map: HtabMap, elem: number, keyIndex: number, hash: number): void {
+/** Writes key and hash, and puts the element first in its bucket. `replaces`: the element that is going to leave for it. */
+export function linkElem(map: HtabMap, elem: number, keyIndex: number, hash: number, replaces = 0): void {
   const { u32, i32 } = map.mem;
   const at = elem >>> 2;
   const keyAt = at + map.keyWord;
@@ -47,6 +47,7 @@ export function linkElem(map: HtabMap, elem: number, keyIndex: number, hash: num
   const bucket = (map.bucketsOff >>> 2) + (hash & map.bucketMask);
   u32[at + map.nextWord] = u32[bucket];
   u32[bucket] = elem;
+  enterOrder(map, elem, replaces);
 }
 
 /** Returns an unlinked element to where it came from. */

@@ -8,6 +8,7 @@ import { htabElemLayout, mapStructSize, type HtabElemLayout } from '../object/la
 import { BUCKET_SIZE, HTAB_ELEM_SIZE, PERCPU_MAX_SIZE, U32_MAX, roundUp8, roundUpPow2 } from '../object/sizes.ts';
 import { copyBytes } from '../object/copy.ts';
 import { Lru, lruStateSize } from '../lru/lru.ts';
+import { ElemOrder, LIVE, ORDER_STATE_SIZE } from './elem-order.ts';
 import { PreallocatedElems, preallocStateSize } from './prealloc.ts';
 
 /** What kind of table a type wants. */
@@ -22,9 +23,12 @@ export interface HtabShape {
   readonly slotSize?: number;
 }
 
-/** State behind `struct bpf_map`: element count, padding, then scratch room for a key and a pointer. */
+/** State behind `struct bpf_map`: element count, padding, the walk order, then scratch room for a key and a pointer. */
 const COUNT = 0;
-const SCRATCH = 8;
+const ORDER = 8;
+const SCRATCH = ORDER + ORDER_STATE_SIZE;
+/** From an element's link in its bucket to the offset of its word in the walk order: Linux has `pprev` there. */
+export const ORDER_FROM_NEXT = 8;
 
 interface HtabInit extends MapInit {
   readonly shape: HtabShape;
@@ -34,6 +38,7 @@ interface HtabInit extends MapInit {
   readonly bucketsOff: number;
   readonly elemsOff: number;
   readonly stateOff: number;
+  readonly order: ElemOrder;
 }
 
 /**
@@ -52,6 +57,8 @@ export class HtabMap extends MapObject {
   readonly nextWord: number;
   readonly hashWord: number;
   readonly keyWord: number;
+  /** Words from an element to the offset of its word in `order`. */
+  readonly orderWord: number;
   /** From an element to its value; to CPU 0's. */
   readonly valueAt: number;
   /** Bytes from one CPU's value to the next; of the value where the CPUs share it. */
@@ -62,6 +69,8 @@ export class HtabMap extends MapObject {
   readonly preallocated: PreallocatedElems | undefined;
   readonly pool: ElemPool | undefined;
   readonly lru: Lru | undefined;
+  /** What walks follow. */
+  readonly order: ElemOrder;
   /** Called with an element that is about to be freed, for types whose values hold references. */
   onFree: ((elem: number) => void) | undefined = undefined;
   readonly #elemsOff: number;
@@ -80,6 +89,8 @@ export class HtabMap extends MapObject {
     this.nextWord = layout.next >>> 2;
     this.hashWord = layout.hash >>> 2;
     this.keyWord = layout.key >>> 2;
+    this.orderWord = (layout.next + ORDER_FROM_NEXT) >>> 2;
+    this.order = init.order;
     this.valueAt = layout.key + roundUp8(params.keySize);
     this.slotSize = shape.slotSize ?? params.valueSize;
     this.valueStride = roundUp8(this.slotSize);
@@ -132,13 +143,34 @@ export class HtabMap extends MapObject {
 
   override release(): void {
     this.pool?.destroy();
+    this.order.destroy();
     if (this.#elemsOff !== 0) this.mem.free(this.#elemsOff);
     this.mem.free(this.bucketsOff);
     super.release();
   }
 }
 
-/** Takes an element out of its bucket; false where it is in none. */
+/** Puts an element into the walk order; one that replaces another takes over its place. A word is there, or reserved. */
+export function enterOrder(map: HtabMap, elem: number, replaces: number): void {
+  const { u32 } = map.mem;
+  const own = (elem >>> 2) + map.orderWord;
+  if (replaces !== 0) {
+    const its = (replaces >>> 2) + map.orderWord;
+    const word = u32[its];
+    u32[its] = u32[own];
+    u32[own] = word;
+  } else if (u32[own] === 0) u32[own] = map.order.take();
+  u32[u32[own] >>> 2] = elem | LIVE;
+}
+
+/** Takes an element out of the walk order, unless another one took its place. */
+export function leaveOrder(map: HtabMap, elem: number): void {
+  const { u32 } = map.mem;
+  const word = u32[(elem >>> 2) + map.orderWord];
+  if (word !== 0) u32[word >>> 2] = 0;
+}
+
+/** Takes an element out of its bucket and of the walk order; false where it is in none. */
 export function unlinkElem(map: HtabMap, elem: number): boolean {
   const { u32 } = map.mem;
   const { nextWord } = map;
@@ -146,6 +178,7 @@ export function unlinkElem(map: HtabMap, elem: number): boolean {
   for (let at = u32[link]; at !== 0; at = u32[link]) {
     if (at === elem) {
       u32[link] = u32[(elem >>> 2) + nextWord];
+      leaveOrder(map, elem);
       return true;
     }
     link = (at >>> 2) + nextWord;
@@ -190,7 +223,9 @@ export function allocHtab(
       lenBytes === 0 ? 0 : kernel.mem.alloc(lenBytes, { kind: 'map', name: def.name, writable }),
     );
     const [regionOff = 0, bucketsOff = 0, elemsOff = 0] = offs;
-    if (offs.some((off, i) => off === 0 && wanted[i] !== 0)) {
+    const order = new ElemOrder(kernel.mem, { stateOff: regionOff + structSize + ORDER, name: def.name });
+    const short = offs.some((off, i) => off === 0 && wanted[i] !== 0);
+    if (short || (elems > 0 && !order.reserve(elems))) {
       for (const off of offs) if (off !== 0) kernel.mem.free(off);
       return undefined;
     }
@@ -210,6 +245,7 @@ export function allocHtab(
       bucketsOff,
       elemsOff,
       stateOff: regionOff + structSize,
+      order,
     });
   });
 }

@@ -7,6 +7,15 @@ import { presenceError, updateFlagsOk } from '../object/flags.ts';
 import { findElem, freeElem, hashKey, linkElem } from './htab-elem.ts';
 import { unlinkElem, type HtabMap } from './htab-map.ts';
 
+/** Gives a new element its place in the walk order; false where memory is exhausted. */
+function hasOrder(map: HtabMap, elem: number): boolean {
+  const at = (elem >>> 2) + map.orderWord;
+  if (map.mem.u32[at] !== 0) return true;
+  const word = map.order.take();
+  map.mem.u32[at] = word;
+  return word !== 0;
+}
+
 /** An element for a key that is absent (`old` 0), or about to be replaced; -E2BIG or -ENOMEM. */
 export function takeElem(map: HtabMap, old: number): number {
   if (map.preallocated !== undefined) {
@@ -15,6 +24,10 @@ export function takeElem(map: HtabMap, old: number): number {
   if (old === 0 && map.count >= map.maxEntries) return -E2BIG;
   const elem = map.pool?.alloc() ?? 0;
   if (elem === 0) return -ENOMEM;
+  if (old === 0 && !hasOrder(map, elem)) {
+    map.pool?.freeNow(elem);
+    return -ENOMEM;
+  }
   map.count++;
   if (map.spinLockOff >= 0) map.mem.write32(elem + map.valueAt + map.spinLockOff, 0);
   return elem;
@@ -41,7 +54,7 @@ export function htabUpdate(map: HtabMap, keyOff: number, valueOff: number, flags
   if (elem < 0) return elem;
   if (map.spinLockOff < 0) copyBytes(map.mem, elem + map.valueAt, valueOff, map.slotSize);
   else copyValueIn(map, elem + map.valueAt, valueOff);
-  linkElem(map, elem, key, hash);
+  linkElem(map, elem, key, hash, old);
   if (old !== 0) {
     unlinkElem(map, old);
     if (map.preallocated === undefined) freeElem(map, old);

@@ -4,7 +4,7 @@ import { ENOENT, ENOSPC } from '@tsbpf/uapi';
 import type { Errno, MapBatch } from '@tsbpf/core';
 import { copyBytes } from '../object/copy.ts';
 import { findElem, freeElem, hashKey } from './htab-elem.ts';
-import type { HtabMap } from './htab-map.ts';
+import { leaveOrder, type HtabMap } from './htab-map.ts';
 
 /** The first element of the first bucket from `bucket` on that has one; 0 at the end. */
 function firstFrom(map: HtabMap, bucket: number): number {
@@ -70,6 +70,7 @@ export function htabLookupBatch(
       const following = u32[(elem >>> 2) + map.nextWord];
       if (batch.remove) {
         u32[buckets + bucket] = following;
+        leaveOrder(map, elem);
         freeElem(map, elem);
       }
       elem = following;

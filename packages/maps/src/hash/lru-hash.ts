@@ -7,6 +7,7 @@ import { presenceError } from '../object/flags.ts';
 import { htabAllocCheck } from './alloc-check.ts';
 import { genLruHashLookup } from './gen-lookup.ts';
 import { findElem, hashKey, linkElem, lookupElem } from './htab-elem.ts';
+import { HtabCursor } from './htab-cursor.ts';
 import { allocHtab, unlinkElem, type HtabMap } from './htab-map.ts';
 import { htabDelete } from './htab-update.ts';
 import { htabLookupBatch, htabNextKey } from './htab-walk.ts';
@@ -26,7 +27,7 @@ function update(map: HtabMap, keyOff: number, valueOff: number, flags: number): 
     map.lru?.giveBack(elem);
     return err;
   }
-  linkElem(map, elem, key, hash);
+  linkElem(map, elem, key, hash, old);
   if (old !== 0) {
     map.lru?.touch(elem);
     unlinkElem(map, old);
@@ -77,6 +78,7 @@ export const lruHashMapType: MapTypeDef<HtabMap> = defineMapType<HtabMap>({
     sysUpdate: update,
     sysDelete: htabDelete,
     getNextKey: htabNextKey,
+    walk: (map) => new HtabCursor(map),
     lookupBatch: (map, batch) => htabLookupBatch(map, batch, copyOut),
     genericBatch: ['update', 'delete'],
     emitWasm: emitLruHashLookup,

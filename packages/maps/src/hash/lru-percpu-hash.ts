@@ -6,6 +6,7 @@ import { presenceError } from '../object/flags.ts';
 import { emitPercpuHashLookup } from '../emit/percpu.ts';
 import { htabAllocCheck } from './alloc-check.ts';
 import { findElem, hashKey, linkElem, lookupElem } from './htab-elem.ts';
+import { HtabCursor } from './htab-cursor.ts';
 import { allocHtab, type HtabMap } from './htab-map.ts';
 import { htabDelete } from './htab-update.ts';
 import { htabLookupBatch, htabNextKey } from './htab-walk.ts';
@@ -67,6 +68,7 @@ export const lruPercpuHashMapType: MapTypeDef<HtabMap> = defineMapType<HtabMap>(
     sysUpdate: (map, keyOff, valueOff, flags) => update(map, keyOff, valueOff, flags, 'all'),
     sysDelete: htabDelete,
     getNextKey: htabNextKey,
+    walk: (map) => new HtabCursor(map),
     lookupBatch: (map, batch) => htabLookupBatch(map, batch, readCpuValues),
     genericBatch: ['update', 'delete'],
     free: (map) => map.release(),

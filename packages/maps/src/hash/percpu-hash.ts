@@ -7,6 +7,7 @@ import { presenceError } from '../object/flags.ts';
 import { PERCPU_MAX_SIZE } from '../object/sizes.ts';
 import { htabAllocCheck } from './alloc-check.ts';
 import { findElem, hashKey, linkElem, lookupElem } from './htab-elem.ts';
+import { HtabCursor } from './htab-cursor.ts';
 import { allocHtab, type HtabMap } from './htab-map.ts';
 import { htabDelete, takeElem } from './htab-update.ts';
 import { htabLookupBatch, htabNextKey } from './htab-walk.ts';
@@ -59,6 +60,7 @@ export const percpuHashMapType: MapTypeDef<HtabMap> = defineMapType<HtabMap>({
     sysUpdate: (map, keyOff, valueOff, flags) => update(map, keyOff, valueOff, flags, 'all'),
     sysDelete: htabDelete,
     getNextKey: htabNextKey,
+    walk: (map) => new HtabCursor(map),
     lookupBatch: (map, batch) => htabLookupBatch(map, batch, readCpuValues),
     genericBatch: ['update', 'delete'],
     free: (map) => map.release(),
