@@ -14,13 +14,14 @@ import {
 import {
   BPF_F_ANY_ALIGNMENT,
   BPF_F_STRICT_ALIGNMENT,
+  E2BIG,
   EINVAL,
   ENOSPC,
   ENOSYS,
   NotSupportedError,
   type VerifierDiagnostic,
 } from '@tsbpf/uapi';
-import { explain } from './diagnostic/explain.ts';
+import { explain, explainLimit } from './diagnostic/explain.ts';
 import { type Replayed, replay } from './diagnostic/replay.ts';
 import { assembleFuncInfo, assembleVerified } from './fixup/assemble.ts';
 import { rewriteProgram } from './fixup/order.ts';
@@ -120,6 +121,7 @@ function newVerification(env: VerifierEnv, prog: ProgToVerify, def: ProgTypeDef,
     funcInfo: [],
     attach: undefined,
     counters: { processedInsns: 0, maxStatesPerInsn: 0, totalStates: 0, peakStates: 0, longestMarkRead: 0 },
+    refusal: undefined,
     prevLine: undefined,
     helperBtfIds: new Map(),
     cbAccess: false,
@@ -178,8 +180,17 @@ function requireSupport(env: VerifierEnv, prog: ProgToVerify): ProgTypeDef {
   return def;
 }
 
-/** Verifies once more to learn on which path the program was rejected, and says why. */
-function diagnose(env: VerifierEnv, prog: ProgToVerify, def: ProgTypeDef): VerifierDiagnostic | undefined {
+/** Says why `rejected` ended as it did: of a path too long at once, otherwise by verifying once more. */
+function diagnose(rejected: Run, def: ProgTypeDef, refused: number): VerifierDiagnostic | undefined {
+  const { analysis, v } = rejected;
+  if (refused === E2BIG && analysis !== undefined && v.refusal !== undefined) {
+    return explainLimit(analysis, v.refusal, refused);
+  }
+  return diagnoseAgain(v.env, v.prog, def);
+}
+
+/** Verifies once more to learn on which path the program was rejected. */
+function diagnoseAgain(env: VerifierEnv, prog: ProgToVerify, def: ProgTypeDef): VerifierDiagnostic | undefined {
   // Messages only: the trace of a long program would be all there is to it.
   const log = new VerifierLog({ level: STATS_LEVEL, sizeBytes: Infinity });
   const run: Run = { v: newVerification(env, prog, def, log), analysis: undefined };
@@ -241,9 +252,10 @@ function verifyWith(
     if (level === 0 || (level & ~KNOWN_LOG_LEVELS) !== 0 || sizeBytes < MIN_LOG_SIZE) return result(-EINVAL);
   }
   const start = env.now();
-  let errno = errnoOf(() => runPasses({ v, analysis: undefined }, { record: false, observer }));
+  const run: Run = { v, analysis: undefined };
+  let errno = errnoOf(() => runPasses(run, { record: false, observer }));
   logStats(v, env.now() - start);
-  const diagnostic = errno !== 0 && options.diagnose === true ? diagnose(env, prog, def) : undefined;
+  const diagnostic = errno !== 0 && options.diagnose === true ? diagnose(run, def, -errno) : undefined;
   if (log.full) errno = -ENOSPC;
   if (errno !== 0) return result(errno, { diagnostic });
   return result(0, { verified: assembleVerified(v), funcInfo: assembleFuncInfo(v) });

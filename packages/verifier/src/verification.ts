@@ -106,6 +106,8 @@ export interface Verification {
   attach: AttachTarget | undefined;
 
   readonly counters: Counters;
+  /** What `refuse` said; undefined before, and where a rejection's words came in pieces. */
+  refusal: string | undefined;
   /** The line record logged last. */
   prevLine: LineRecord | undefined;
   /** Structures that helper arguments take, by variant and argument, as far as they have been looked up. */
@@ -135,6 +137,6 @@ export function subprogAt(v: Verification, insnIdx: number): number {
 
 /** The prototype behind a helper id for this program; undefined where it may not call it. */
 export function helperFor(v: Verification, id: number): HelperRow | undefined {
-  const variant = v.def.verifier.getFuncProto(id, v.facts);
+  const variant = v.def.verifier.getFuncProto(id, v.facts, v.ctxEnv);
   return variant === undefined ? undefined : v.env.helper(variant);
 }

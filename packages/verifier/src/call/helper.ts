@@ -25,7 +25,7 @@ function findHelper(a: Analysis, id: number): { row: HelperRow; name: string } {
   const valid = id >= 0 && id < HELPER_COUNT;
   const name = (valid ? helperName(id) : undefined) ?? 'unknown';
   if (!valid) refuse(v, EINVAL, `invalid func ${name}#${id}\n`);
-  const variant = v.def.verifier.getFuncProto(id, v.facts);
+  const variant = v.def.verifier.getFuncProto(id, v.facts, v.ctxEnv);
   if (variant === undefined) refuse(v, EINVAL, `unknown func ${name}#${id}\n`);
   const row = v.env.helper(variant);
   if (row === undefined) {

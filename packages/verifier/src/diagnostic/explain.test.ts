@@ -90,6 +90,19 @@ describe('a diagnostic', () => {
     expect(d.history).toEqual([]);
   });
 
+  it('tells where it gave up on a path that is too long, with what was known there', () => {
+    const d = diagnose('r0 = 0\nagain:\nr0 += 1\nif r0 != 0 goto again\nexit');
+    expect(d).toMatchObject({
+      errno: 7,
+      message: 'BPF program is too large. Processed 1000001 insn',
+      insnIdx: 2,
+      insn: '(55) if r0 != 0x0 goto pc-2',
+      history: [],
+    });
+    expect(d.state).toContain('R0_w=invP500000');
+    expect(d.subject).toBeUndefined();
+  });
+
   it('tells the message, not the line of C that may follow it, and the last line there was', () => {
     const b = createBtfBuilder();
     const main = b.func('main', b.funcProto(b.int('int', 4), []));

@@ -3,6 +3,8 @@
 import type { SourceLine, VerifierDiagnostic } from '@tsbpf/uapi';
 import { insnText } from '../log/print-insn.ts';
 import { stateText } from '../log/print-state.ts';
+import type { Analysis } from '../state/analysis.ts';
+import { topFrame } from '../state/state.ts';
 import type { Verification } from '../verification.ts';
 import { historyOf } from './history.ts';
 import type { Replayed } from './replay.ts';
@@ -22,6 +24,16 @@ function lastMessages(log: string): string[] {
     .split('\n')
     .filter((line) => !/^;( |$)/.test(line))
     .slice(-LAST_MESSAGES);
+}
+
+/**
+ * Where the limit on instructions ended the analysis. No step of the path is to blame, so that walking it once more
+ * would tell nothing, and take as long again.
+ */
+export function explainLimit(a: Analysis, message: string, errno: number): VerifierDiagnostic {
+  const { v, insnIdx } = a;
+  const state = stateText(v, topFrame(a.cur));
+  return { errno, message: message.trimEnd(), ...insnAt(v, insnIdx), history: [], state };
 }
 
 /**

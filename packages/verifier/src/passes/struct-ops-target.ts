@@ -39,5 +39,5 @@ export function findStructOpsMember(v: Verification): void {
     return refuse(v, ENOTSUPP, `attach to unsupported member ${member.name} of struct ${structName}\n`);
   }
   v.attach = { prog: undefined, btfId: structId, name: member.name, protoId: 0, btf, subprog: -1, addr: 0n };
-  v.ctxEnv = { ...v.ctxEnv, attachFuncProto: { btf, typeId: protoId, name: member.name } };
+  v.ctxEnv = { ...v.ctxEnv, attachFuncProto: { btf, typeId: protoId, name: member.name, structName } };
 }

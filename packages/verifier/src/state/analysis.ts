@@ -67,13 +67,19 @@ function scalarRulesOf(v: Verification): ScalarRules {
   };
 }
 
+function prunePointsOf(facts: readonly InsnFacts[]): Uint8Array {
+  const points = new Uint8Array(facts.length);
+  for (let i = 0; i < facts.length; i++) if (facts[i].prunePoint === true) points[i] = 1;
+  return points;
+}
+
 /** An analysis that {@link startAt} is yet to point at a function. */
 export function newAnalysis(v: Verification, options: AnalysisOptions): Analysis {
   return {
     v,
     insns: v.insns,
     facts: v.insnFacts,
-    prunePoints: Uint8Array.from(v.insnFacts, ({ prunePoint }) => (prunePoint === true ? 1 : 0)),
+    prunePoints: prunePointsOf(v.insnFacts),
     trace: v.log.level1,
     precise: v.subprogs.length > 1 || !v.allowPtrLeaks,
     testStateFreq: options.testStateFreq,
