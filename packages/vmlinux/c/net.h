@@ -402,6 +402,11 @@ struct inet_sock {
 	__u8 freebind : 1;
 	__u8 hdrincl : 1;
 	__u8 bind_address_no_port : 1;
+	__u8 mc_loop : 1;
+	__u8 transparent : 1;
+	__u8 mc_all : 1;
+	__u8 nodefrag : 1;
+	__u8 defer_connect : 1;
 };
 struct request_sock;
 struct sockaddr {

@@ -224,11 +224,21 @@ struct css_set {
 	int nr_tasks;
 };
 
+struct load_weight {
+	unsigned long weight;
+	u32 inv_weight;
+};
+struct cfs_rq {
+	struct load_weight load;
+	unsigned int nr_running;
+	unsigned int h_nr_running;
+};
 struct sched_entity {
 	u64 exec_start;
 	u64 sum_exec_runtime;
 	u64 vruntime;
 	u64 prev_sum_exec_runtime;
+	struct cfs_rq *cfs_rq;
 };
 struct task_struct;
 struct signal_struct {

@@ -3,6 +3,7 @@
 #ifndef TSBPF_TRACE_H
 #define TSBPF_TRACE_H
 #include "bpf.h"
+#include "events.h"
 
 struct gendisk {
 	int major;
@@ -28,6 +29,66 @@ struct request {
 	struct gendisk *rq_disk;
 	u64 start_time_ns;
 	u64 io_start_time_ns;
+};
+struct kiocb {
+	struct file *ki_filp;
+	loff_t ki_pos;
+	void (*ki_complete)(struct kiocb *iocb, long ret, long ret2);
+	void *private;
+	int ki_flags;
+};
+struct iov_iter {
+	unsigned int type;
+	size_t count;
+};
+struct irqaction {
+	void *handler;
+	void *dev_id;
+	unsigned int irq;
+	unsigned int flags;
+	const char *name;
+};
+struct kmem_cache {
+	unsigned int size;
+	unsigned int object_size;
+	const char *name;
+};
+struct oom_control {
+	gfp_t gfp_mask;
+	int order;
+	unsigned long totalpages;
+	struct task_struct *chosen;
+	unsigned long chosen_points;
+};
+struct mutex {
+	atomic_long_t owner;
+	struct list_head wait_list;
+};
+struct rw_semaphore {
+	atomic_long_t count;
+	atomic_long_t owner;
+	struct list_head wait_list;
+};
+struct mddev {
+	dev_t unit;
+	struct gendisk *gendisk;
+};
+struct page {
+	unsigned long flags;
+	void *mapping;
+	unsigned long index;
+};
+struct address_space {
+	struct inode *host;
+};
+struct buffer_head {
+	unsigned long b_state;
+	struct page *b_page;
+};
+struct kernel_siginfo {
+	int si_signo;
+	int si_errno;
+	int si_code;
 };
 struct nbd_request {
 	__be32 magic;
@@ -62,6 +123,18 @@ TRACEPOINT(inet_sock_set_state, const struct sock *sk, const int oldstate, const
 TRACEPOINT(block_rq_insert, struct request_queue *q, struct request *rq);
 TRACEPOINT(block_rq_issue, struct request_queue *q, struct request *rq);
 TRACEPOINT(block_rq_complete, struct request *rq, int error, unsigned int nr_bytes);
+TRACEPOINT(sched_waking, struct task_struct *p);
+TRACEPOINT(sched_process_free, struct task_struct *p);
+TRACEPOINT(signal_generate, int sig, struct kernel_siginfo *info, struct task_struct *task, int group, int result);
+TRACEPOINT(softirq_raise, unsigned int vec_nr);
+TRACEPOINT(softirq_entry, unsigned int vec_nr);
+TRACEPOINT(softirq_exit, unsigned int vec_nr);
+TRACEPOINT(irq_handler_entry, int irq, struct irqaction *action);
+TRACEPOINT(irq_handler_exit, int irq, struct irqaction *action, int ret);
+TRACEPOINT(mm_vmscan_direct_reclaim_begin, int order, gfp_t gfp_flags);
+TRACEPOINT(mm_vmscan_direct_reclaim_end, unsigned long nr_reclaimed);
+TRACEPOINT(cpu_frequency, unsigned int frequency, unsigned int cpu_id);
+TRACEPOINT(page_fault_user, unsigned long address, struct pt_regs *regs, unsigned long error_code);
 TRACEPOINT(bpf_test_finish, int *err);
 TRACEPOINT(nbd_send_request, struct nbd_request *nbd_request, int index, struct request *rq);
 TRACEPOINT(xdp_exception, const struct net_device *dev, const struct bpf_prog *xdp, u32 act);

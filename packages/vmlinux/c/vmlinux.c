@@ -82,6 +82,41 @@ KEEP_STRUCT(signal_struct);
 KEEP_STRUCT(bpf_prog_aux);
 KEEP_STRUCT(ipv6_pinfo);
 KEEP_STRUCT(xdp_umem);
+KEEP_STRUCT(trace_event_raw_sys_enter);
+KEEP_STRUCT(trace_event_raw_sys_exit);
+KEEP_STRUCT(trace_event_raw_sched_switch);
+KEEP_STRUCT(trace_event_raw_sched_wakeup_template);
+KEEP_STRUCT(trace_event_raw_sched_process_template);
+KEEP_STRUCT(trace_event_raw_sched_process_fork);
+KEEP_STRUCT(trace_event_raw_sched_process_exec);
+KEEP_STRUCT(trace_event_raw_task_newtask);
+KEEP_STRUCT(trace_event_raw_task_rename);
+KEEP_STRUCT(trace_event_raw_signal_generate);
+KEEP_STRUCT(trace_event_raw_inet_sock_set_state);
+KEEP_STRUCT(trace_event_raw_block_rq);
+KEEP_STRUCT(trace_event_raw_block_rq_complete);
+KEEP_STRUCT(trace_event_raw_softirq);
+KEEP_STRUCT(trace_event_raw_irq_handler_entry);
+KEEP_STRUCT(trace_event_raw_irq_handler_exit);
+KEEP_STRUCT(trace_event_raw_mm_vmscan_direct_reclaim_begin_template);
+KEEP_STRUCT(trace_event_raw_mm_vmscan_direct_reclaim_end_template);
+KEEP_STRUCT(trace_event_raw_cpu);
+KEEP_STRUCT(trace_event_raw_kfree_skb);
+KEEP_STRUCT(trace_entry);
+KEEP_STRUCT(bpf_perf_event_data);
+KEEP_STRUCT(kiocb);
+KEEP_STRUCT(iov_iter);
+KEEP_STRUCT(irqaction);
+KEEP_STRUCT(kmem_cache);
+KEEP_STRUCT(oom_control);
+KEEP_STRUCT(mutex);
+KEEP_STRUCT(rw_semaphore);
+KEEP_STRUCT(mddev);
+KEEP_STRUCT(page);
+KEEP_STRUCT(address_space);
+KEEP_STRUCT(buffer_head);
+KEEP_STRUCT(kernel_siginfo);
+KEEP_STRUCT(cfs_rq);
 KEEP_TYPE(btf_trace_sys_enter);
 KEEP_TYPE(btf_trace_sys_exit);
 KEEP_TYPE(btf_trace_sched_switch);
@@ -105,6 +140,18 @@ KEEP_TYPE(btf_trace_inet_sock_set_state);
 KEEP_TYPE(btf_trace_block_rq_insert);
 KEEP_TYPE(btf_trace_block_rq_issue);
 KEEP_TYPE(btf_trace_block_rq_complete);
+KEEP_TYPE(btf_trace_sched_waking);
+KEEP_TYPE(btf_trace_sched_process_free);
+KEEP_TYPE(btf_trace_signal_generate);
+KEEP_TYPE(btf_trace_softirq_raise);
+KEEP_TYPE(btf_trace_softirq_entry);
+KEEP_TYPE(btf_trace_softirq_exit);
+KEEP_TYPE(btf_trace_irq_handler_entry);
+KEEP_TYPE(btf_trace_irq_handler_exit);
+KEEP_TYPE(btf_trace_mm_vmscan_direct_reclaim_begin);
+KEEP_TYPE(btf_trace_mm_vmscan_direct_reclaim_end);
+KEEP_TYPE(btf_trace_cpu_frequency);
+KEEP_TYPE(btf_trace_page_fault_user);
 KEEP_TYPE(btf_trace_bpf_test_finish);
 KEEP_TYPE(btf_trace_nbd_send_request);
 KEEP_TYPE(btf_trace_xdp_exception);
@@ -147,6 +194,55 @@ FUNCTION(long, do_sys_open, int dfd, const char *filename, int flags, umode_t mo
 FUNCTION(int, do_unlinkat, int dfd, struct filename *name)
 FUNCTION(int, security_file_open, struct file *file)
 FUNCTION(int, cap_capable, const struct cred *cred, struct user_namespace *ns, int cap, unsigned int opts)
-PROCEDURE(oom_kill_process, void *oc, const char *message)
+PROCEDURE(oom_kill_process, struct oom_control *oc, const char *message)
 PROCEDURE(blk_account_io_start, struct request *rq, bool new_io)
 PROCEDURE(blk_account_io_done, struct request *rq, u64 now)
+FUNCTION(int, tcp_rcv_state_process, struct sock *sk, struct sk_buff *skb)
+PROCEDURE(tcp_rcv_established, struct sock *sk, struct sk_buff *skb)
+PROCEDURE(tcp_close, struct sock *sk, long timeout)
+FUNCTION(struct sock *, inet_csk_accept, struct sock *sk, int flags, int *err, bool kern)
+FUNCTION(int, inet_listen, struct socket *sock, int backlog)
+FUNCTION(int, inet_bind, struct socket *sock, struct sockaddr *uaddr, int addr_len)
+FUNCTION(int, inet6_bind, struct socket *sock, struct sockaddr *uaddr, int addr_len)
+FUNCTION(int, security_inode_create, struct inode *dir, struct dentry *dentry, umode_t mode)
+PROCEDURE(blk_mq_start_request, struct request *rq)
+PROCEDURE(mutex_lock, struct mutex *lock)
+FUNCTION(int, mutex_trylock, struct mutex *lock)
+FUNCTION(int, mutex_lock_interruptible, struct mutex *lock)
+FUNCTION(int, mutex_lock_killable, struct mutex *lock)
+PROCEDURE(mutex_unlock, struct mutex *lock)
+PROCEDURE(down_read, struct rw_semaphore *sem)
+FUNCTION(int, down_read_trylock, struct rw_semaphore *sem)
+FUNCTION(int, down_read_killable, struct rw_semaphore *sem)
+PROCEDURE(up_read, struct rw_semaphore *sem)
+PROCEDURE(down_write, struct rw_semaphore *sem)
+FUNCTION(int, down_write_trylock, struct rw_semaphore *sem)
+FUNCTION(int, down_write_killable, struct rw_semaphore *sem)
+PROCEDURE(up_write, struct rw_semaphore *sem)
+FUNCTION(void *, kmem_cache_alloc, struct kmem_cache *cachep, gfp_t flags)
+PROCEDURE(mark_page_accessed, struct page *page)
+FUNCTION(int, add_to_page_cache_lru, struct page *page, struct address_space *mapping, unsigned long offset, gfp_t gfp)
+PROCEDURE(account_page_dirtied, struct page *page, struct address_space *mapping)
+PROCEDURE(mark_buffer_dirty, struct buffer_head *bh)
+FUNCTION(bool, md_flush_request, struct mddev *mddev, struct bio *bio)
+FUNCTION(int, migrate_misplaced_page, struct page *page, struct vm_area_struct *vma, int node)
+FUNCTION(int, try_to_wake_up, struct task_struct *p, unsigned int state, int wake_flags)
+FUNCTION(ssize_t, ext4_file_read_iter, struct kiocb *iocb, struct iov_iter *to)
+FUNCTION(ssize_t, ext4_file_write_iter, struct kiocb *iocb, struct iov_iter *from)
+FUNCTION(int, ext4_file_open, struct inode *inode, struct file *filp)
+FUNCTION(int, ext4_sync_file, struct file *file, loff_t start, loff_t end, int datasync)
+
+/* More parameters than BPF code may pass: taking the address is enough for the debug information. */
+struct request_sock;
+struct dst_entry;
+extern int bpf_fentry_test6(u64 a, void *b, short c, int d, void *e, u64 f);
+extern struct sock *tcp_v4_syn_recv_sock(const struct sock *sk, struct sk_buff *skb, struct request_sock *req,
+					 struct dst_entry *dst, struct request_sock *req_unhash, bool *own_req);
+extern struct sock *tcp_v6_syn_recv_sock(const struct sock *sk, struct sk_buff *skb, struct request_sock *req,
+					 struct dst_entry *dst, struct request_sock *req_unhash, bool *own_req);
+void *keep_wide_functions(int which)
+{
+	if (which == 0)
+		return bpf_fentry_test6;
+	return which == 1 ? (void *)tcp_v4_syn_recv_sock : (void *)tcp_v6_syn_recv_sock;
+}
