@@ -70,6 +70,14 @@ export interface KernelServices {
    * word, unsigned.
    */
   runProg(prog: BpfProg, ctxOff: number): number;
+  /**
+   * Runs a program once for each of `count` contexts that lie `strideBytes` apart, all in one read-side section; R0's
+   * low words go to `resultsOff + 4 * i`. A stride of 0 repeats. Compiled programs do not leave their code in between.
+   */
+  runProgBatch(
+    prog: BpfProg,
+    options: { ctxOff: number; strideBytes: number; count: number; resultsOff: number },
+  ): void;
   /** The run in progress, for helpers that nest runs; undefined outside runs. */
   currentCall: HelperCall | undefined;
   /** Takes and drops references; at 0 the object is freed as Linux would. */

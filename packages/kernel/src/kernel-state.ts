@@ -38,7 +38,7 @@ import { createRcu } from './state/rcu.ts';
 import { createTracepoints } from './state/tracepoints.ts';
 import { vmlinuxBtf } from './state/kernel-btf.ts';
 import { openCgroupHooks } from './state/cgroup-hooks.ts';
-import { runProg } from './load/run-prog.ts';
+import { runProg, runProgBatch, type Batch } from './load/run-prog.ts';
 import { putMap, putMapUser } from './state/map-refs.ts';
 import { Scratch } from './state/scratch.ts';
 
@@ -148,6 +148,10 @@ export class KernelState implements KernelServices {
 
   runProg(prog: BpfProg, ctxOff: number): number {
     return runProg(this, prog, ctxOff);
+  }
+
+  runProgBatch(prog: BpfProg, batch: Batch): void {
+    runProgBatch(this, prog, batch);
   }
 
   mapGet(map: BpfMap): void {
