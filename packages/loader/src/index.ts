@@ -2,6 +2,8 @@
 export { objectName, openObject, BpfObject, type OpenOptions } from './handle/object.ts';
 export { BpfProgram } from './handle/program.ts';
 export { BpfMap, type MapValue } from './handle/map.ts';
+export { createMap, openMap, type CreateMapOptions } from './handle/create-map.ts';
+export { MapCursor } from './handle/map-cursor.ts';
 export type { MapBatch, BatchPage } from './handle/map-batch.ts';
 export type { HasFd } from './handle/map-codec.ts';
 export { BpfLink } from './handle/link.ts';

@@ -8,10 +8,14 @@ export { defaultRegistries } from './registries.ts';
 export { runBytecode, type RunBytecodeOptions, type RunBytecodeResult } from './run-bytecode.ts';
 export {
   openObject,
+  createMap,
+  openMap,
   BpfObject,
   BpfProgram,
   BpfMap,
   BpfLink,
+  MapCursor,
+  type CreateMapOptions,
   type OpenOptions,
   type MapValue,
   type TestRunOptions,

@@ -23,10 +23,16 @@ const MAX_ENTRIES = 20;
 const count = (n: number): string => n.toLocaleString('en-US');
 const short = (name: string, prefix: string): string => name.replace(prefix, '').toLowerCase();
 
-/** Entries of a map, or why they cannot be read. */
-function entriesOf(map: BpfMap): { entries: [unknown, unknown][] } | { problem: string } {
+/** Entries of a map, up to `limit` of them and how many there are in all; or why they cannot be read. */
+function entriesOf(
+  map: BpfMap,
+  limit = Infinity,
+): { entries: [unknown, unknown][]; total: number } | { problem: string } {
   try {
-    return { entries: [...map.entries()] };
+    const entries: [unknown, unknown][] = [];
+    let total = 0;
+    for (const at = map.cursor(); at.next(); total++) if (total < limit) entries.push([at.key, at.value]);
+    return { entries, total };
   } catch (error) {
     if (error instanceof BpfError) return { problem: error.message };
     throw error;
@@ -35,14 +41,14 @@ function entriesOf(map: BpfMap): { entries: [unknown, unknown][] } | { problem: 
 
 function mapLines(map: BpfMap): string[] {
   const type = short(BPF_MAP_TYPE_NAMES[map.type] ?? String(map.type), 'BPF_MAP_TYPE_');
-  const found = entriesOf(map);
+  const found = entriesOf(map, MAX_ENTRIES);
   if ('problem' in found) return ['', `map ${map.name} (${type}): ${found.problem}`];
-  const { entries } = found;
-  const single = map.kind !== 'user' && entries.length === 1;
+  const { entries, total } = found;
+  const single = map.kind !== 'user' && total === 1;
   if (single) return ['', `${map.sectionName}`, ...variableLines(entries[0]?.[1])];
-  const title = `map ${map.name} (${type}, ${count(entries.length)} of ${count(map.maxEntries)} entries)`;
-  const shown = entries.slice(0, MAX_ENTRIES).map(([key, value]) => `  ${formatValue(key)}: ${formatValue(value)}`);
-  const more = entries.length - shown.length;
+  const title = `map ${map.name} (${type}, ${count(total)} of ${count(map.maxEntries)} entries)`;
+  const shown = entries.map(([key, value]) => `  ${formatValue(key)}: ${formatValue(value)}`);
+  const more = total - shown.length;
   return ['', title, ...shown, ...(more > 0 ? [`  … ${count(more)} more`] : [])];
 }
 

@@ -2,6 +2,14 @@
 // Keys and values of a map between JS and bytes: by its BTF types where it has them, else as plain integers or bytes.
 import { decodeValue, encodeValue, type Btf, type BtfValue } from '@tsbpf/btf';
 import {
+  compileReader,
+  compileWriter,
+  scalarReader,
+  scalarWriter,
+  type ValueReader,
+  type ValueWriter,
+} from './value-io.ts';
+import {
   BPF_MAP_TYPE_ARRAY_OF_MAPS,
   BPF_MAP_TYPE_CGROUP_ARRAY,
   BPF_MAP_TYPE_HASH_OF_MAPS,
@@ -67,11 +75,68 @@ const isFd = (value: unknown): value is HasFd =>
   !(value instanceof Uint8Array) &&
   typeof (value as HasFd).fd === 'number';
 
+const never: ValueWriter = () => false;
+
+function general(lenBytes: number, decode: (bytes: Uint8Array) => BtfValue): ValueReader {
+  return (view, at) => decode(new Uint8Array(view.buffer, view.byteOffset + at, lenBytes));
+}
+
 export class MapCodec {
   readonly #layout: MapLayout;
 
   constructor(layout: MapLayout) {
     this.#layout = layout;
+  }
+
+  get littleEndian(): boolean {
+    return this.#layout.littleEndian;
+  }
+
+  /** What `decodeKey` does, made for this key. */
+  keyReader(): ValueReader {
+    const { keySize, btfKeyTypeId } = this.#layout;
+    return this.#reader(keySize, btfKeyTypeId) ?? general(keySize, (bytes) => this.decodeKey(bytes));
+  }
+
+  /** What `decodeValue` does, made for this value. */
+  valueReader(): ValueReader {
+    const { type, valueSize, btfValueTypeId } = this.#layout;
+    const one = this.#reader(valueSize, btfValueTypeId);
+    const all = this.valueBytes;
+    if (one === undefined) return general(all, (bytes) => this.decodeValue(bytes));
+    if (!isPerCpu(type)) return one;
+    const slot = this.#slot;
+    return (view, at) => {
+      const values: BtfValue[] = [];
+      for (let off = 0; off < all; off += slot) values.push(one(view, at + off));
+      return values;
+    };
+  }
+
+  /** Writes what `encodeKey` gives where it can: false elsewhere. */
+  keyWriter(): ValueWriter {
+    const { keySize, btfKeyTypeId } = this.#layout;
+    return this.#writer(keySize, btfKeyTypeId);
+  }
+
+  /** Writes what `encodeValue` gives where it can: false elsewhere. */
+  valueWriter(): ValueWriter {
+    const { type, valueSize, btfValueTypeId } = this.#layout;
+    return isPerCpu(type) || TAKES_FDS.has(type) ? never : this.#writer(valueSize, btfValueTypeId);
+  }
+
+  #reader(size: number, typeId: number): ValueReader | undefined {
+    const { btf, littleEndian } = this.#layout;
+    if (btf === undefined || typeId === 0) return scalarReader({ size, signed: false, bool: false, littleEndian });
+    return btf.resolveSize(typeId) === size ? compileReader(btf, typeId) : undefined;
+  }
+
+  #writer(size: number, typeId: number): ValueWriter {
+    const { btf, littleEndian } = this.#layout;
+    if (btf === undefined || typeId === 0) {
+      return scalarWriter({ size, signed: false, bool: false, littleEndian, lenient: true }) ?? never;
+    }
+    return (btf.resolveSize(typeId) === size ? compileWriter(btf, typeId) : undefined) ?? never;
   }
 
   encodeKey(key: BtfValue): Uint8Array {

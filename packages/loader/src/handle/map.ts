@@ -17,6 +17,8 @@ import {
 } from '@tsbpf/uapi';
 import type { MapSpec } from '../open/spec.ts';
 import { MapBatch } from './map-batch.ts';
+import { MapBuffers } from './map-buffers.ts';
+import { EntryIterator, KeyIterator, MapCursor, ValueIterator, walkOf, type WalkedMap } from './map-cursor.ts';
 import { MapCodec, type HasFd } from './map-codec.ts';
 import { MapSettings } from './map-settings.ts';
 import { failed, must, needSys, unlink } from './syscall.ts';
@@ -39,13 +41,16 @@ const NO_FD = -1;
  *
  * Keys and values are what the map's BTF types say: numbers up to 32 bits, bigint above, objects for structs. Without
  * types they are integers, or bytes where the size is no integer's. A value of a per-CPU map is an array by CPU.
+ *
+ * `K` and `V` are what the reader of the code says they are, see {@link BpfObject.map}; nothing checks that at run time.
  */
-export class BpfMap extends MapSettings {
+export class BpfMap<K = MapValue, V = MapValue> extends MapSettings {
   readonly #sys: Sys | undefined;
   readonly #codec: MapCodec;
   readonly #btf: Btf | undefined;
   #fd = NO_FD;
   #reused = false;
+  #made: MapBuffers | undefined;
 
   constructor(init: MapInit) {
     const { spec, sys, btf, littleEndian } = init;
@@ -117,11 +122,18 @@ export class BpfMap extends MapSettings {
     this.#fd = fd;
     this.#reused = options.reused;
     this.created = true;
+    this.#made = undefined;
   }
 
   /** For the loader: the fd is gone. */
   dropFd(): void {
     this.#fd = NO_FD;
+    this.#made = undefined;
+  }
+
+  /** Buffers that single operations use over and over: system calls copy from and to them. */
+  get #buffers(): MapBuffers {
+    return (this.#made ??= new MapBuffers(this.#codec, this.keySize));
   }
 
   get #system(): Sys {
@@ -129,9 +141,13 @@ export class BpfMap extends MapSettings {
   }
 
   /** The value at a key, or of a keyless map its next element; undefined where there is none. */
-  get(key?: MapValue, options: { flags?: bigint } = {}): MapValue | undefined {
-    const bytes = this.getBytes(this.#key(key), options);
-    return bytes === undefined ? undefined : this.#codec.decodeValue(bytes);
+  get(key?: K, { flags = 0n }: { flags?: bigint } = {}): V | undefined {
+    const buffers = this.#buffers;
+    const { value } = buffers;
+    const result = this.#system.bpf(BPF_MAP_LOOKUP_ELEM, { map_fd: this.fd, key: this.#key(key), value, flags });
+    if (result === -ENOENT) return undefined;
+    if (result < 0) throw failed('BPF_MAP_LOOKUP_ELEM', result, `map '${this.name}'`);
+    return buffers.readValue() as V;
   }
 
   /** The same with bytes; of a per-CPU map, a slot rounded up to 8 for each CPU. */
@@ -144,28 +160,26 @@ export class BpfMap extends MapSettings {
   }
 
   /** Whether there is an element at the key. */
-  has(key: MapValue): boolean {
+  has(key: K): boolean {
     return this.getBytes(this.#key(key)) !== undefined;
   }
 
   /** Puts a value at a key. `flags` are BPF_ANY, BPF_NOEXIST, BPF_EXIST, BPF_F_LOCK. @throws SyscallError */
-  set(key: MapValue, value: MapValue | HasFd, { flags = 0n }: { flags?: bigint | number } = {}): this {
-    this.setBytes(this.#codec.encodeKey(key), this.#codec.encodeValue(value), { flags });
+  set(key: K, value: V | HasFd, { flags = 0n }: { flags?: bigint | number } = {}): this {
+    const buffers = this.#buffers;
+    this.setBytes(buffers.putKey(key), buffers.putValue(value), { flags });
     return this;
   }
 
   /** The same with bytes. */
   setBytes(key: Uint8Array | undefined, value: Uint8Array, { flags = 0n }: { flags?: bigint | number } = {}): void {
-    must(
-      this.#system,
-      BPF_MAP_UPDATE_ELEM,
-      { map_fd: this.fd, key, value, flags: BigInt(flags) },
-      `map '${this.name}': update`,
-    );
+    const attr = { map_fd: this.fd, key, value, flags: typeof flags === 'bigint' ? flags : BigInt(flags) };
+    const result = this.#system.bpf(BPF_MAP_UPDATE_ELEM, attr);
+    if (result < 0) throw failed('BPF_MAP_UPDATE_ELEM', result, `map '${this.name}': update`);
   }
 
   /** Removes an element; false where there was none. @throws SyscallError where elements cannot be removed */
-  delete(key: MapValue): boolean {
+  delete(key: K): boolean {
     const result = this.#system.bpf(BPF_MAP_DELETE_ELEM, { map_fd: this.fd, key: this.#key(key) });
     if (result === -ENOENT) return false;
     if (result < 0) throw failed('BPF_MAP_DELETE_ELEM', result, `map '${this.name}'`);
@@ -173,31 +187,32 @@ export class BpfMap extends MapSettings {
   }
 
   /** Takes an element out; undefined where there is none. Without a key, of a queue or stack. */
-  lookupAndDelete(key?: MapValue): MapValue | undefined {
+  lookupAndDelete(key?: K): V | undefined {
     const value = new Uint8Array(this.#codec.valueBytes);
     const result = this.#system.bpf(BPF_MAP_LOOKUP_AND_DELETE_ELEM, { map_fd: this.fd, key: this.#key(key), value });
     if (result === -ENOENT) return undefined;
     if (result < 0) throw failed('BPF_MAP_LOOKUP_AND_DELETE_ELEM', result, `map '${this.name}'`);
-    return this.#codec.decodeValue(value);
+    return this.#codec.decodeValue(value) as V;
   }
 
   /** Adds to a queue or stack. */
-  push(value: MapValue, options: { flags?: bigint | number } = {}): void {
-    this.setBytes(undefined, this.#codec.encodeValue(value), options);
+  push(value: V, options: { flags?: bigint | number } = {}): void {
+    this.setBytes(undefined, this.#buffers.putValue(value), options);
   }
 
   /** Takes from a queue or stack. */
-  pop(): MapValue | undefined {
+  pop(): V | undefined {
     return this.lookupAndDelete();
   }
 
   /** Looks at what `pop` would take. */
-  peek(): MapValue | undefined {
+  peek(): V | undefined {
     return this.get();
   }
 
-  *keys(): Generator<MapValue> {
-    for (const key of this.keyBytes()) yield this.#codec.decodeKey(key);
+  /** The keys, in the order of {@link BpfMap.cursor}. */
+  keys(): IterableIterator<K> {
+    return new KeyIterator<K>(this.#walked, this.#buffers.readers);
   }
 
   /** Keys as bytes, in the kernel's order. An element that goes away meanwhile may start the walk anew, as in Linux. */
@@ -213,31 +228,44 @@ export class BpfMap extends MapSettings {
     }
   }
 
-  *entries(): Generator<[MapValue, MapValue]> {
-    for (const key of this.keyBytes()) {
-      const value = this.getBytes(key);
-      if (value !== undefined) yield [this.#codec.decodeKey(key), this.#codec.decodeValue(value)];
-    }
+  /** A place that moves over the elements: the fastest way to read many. */
+  cursor(): MapCursor<K, V> {
+    return new MapCursor<K, V>(this.#walked, this.#buffers.readers);
   }
 
-  *values(): Generator<MapValue> {
-    for (const [, value] of this.entries()) yield value;
+  /** Keys and values, in the order of {@link BpfMap.cursor}. */
+  entries(): IterableIterator<[K, V]> {
+    return new EntryIterator<K, V>(this.#walked, this.#buffers.readers);
   }
 
-  [Symbol.iterator](): Generator<[MapValue, MapValue]> {
+  values(): IterableIterator<V> {
+    return new ValueIterator<V>(this.#walked, this.#buffers.readers);
+  }
+
+  [Symbol.iterator](): IterableIterator<[K, V]> {
     return this.entries();
   }
 
   /** Elements, counted one by one. */
   get size(): number {
     let count = 0;
-    for (const key of this.keyBytes()) count += key.length >= 0 ? 1 : 0;
+    for (const walk = walkOf(this.#walked); walk.next();) count++;
     return count;
   }
 
+  get #walked(): WalkedMap {
+    return {
+      sys: this.#system,
+      name: this.name,
+      fd: this.fd,
+      keySize: this.keySize,
+      valueBytes: this.#codec.valueBytes,
+    };
+  }
+
   /** Many elements in one call. */
-  get batch(): MapBatch {
-    return new MapBatch({
+  get batch(): MapBatch<K, V> {
+    return new MapBatch<K, V>({
       sys: this.#system,
       name: this.name,
       fd: this.fd,
@@ -277,11 +305,11 @@ export class BpfMap extends MapSettings {
     return bytes;
   }
 
-  #key(key: MapValue | undefined): Uint8Array | undefined {
+  #key(key: K | undefined): Uint8Array | undefined {
     if (key === undefined) {
       if (this.keySize === 0) return undefined;
       throw new UsageError(`map '${this.name}': a key of ${this.keySize} bytes is missing`, { errno: EINVAL });
     }
-    return this.#codec.encodeKey(key);
+    return this.#buffers.putKey(key);
   }
 }

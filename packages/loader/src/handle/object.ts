@@ -12,7 +12,7 @@ import { refuser } from '../open/refuse.ts';
 import type { ObjectSpec } from '../open/spec.ts';
 import { DataSection, type Globals } from './globals.ts';
 import { BpfLink } from './link.ts';
-import { BpfMap } from './map.ts';
+import { BpfMap, type MapValue } from './map.ts';
 import { named, type Named } from './named.ts';
 import { BpfProgram } from './program.ts';
 import { needSys } from './syscall.ts';
@@ -92,10 +92,14 @@ export class BpfObject {
     });
   }
 
-  /** A map by its name or, of an internal one, its section's. @errno ENOENT (UsageError) no such map */
-  map(name: string): BpfMap {
+  /**
+   * A map by its name or, of an internal one, its section's. `K` and `V` say what its keys and values are, as the map's
+   * BTF has them: `obj.map<number, { packets: bigint; bytes: bigint }>('stats')`.
+   * @errno ENOENT (UsageError) no such map
+   */
+  map<K = MapValue, V = MapValue>(name: string): BpfMap<K, V> {
     const map = this.maps.get(name);
-    if (map !== undefined) return map;
+    if (map !== undefined) return map as unknown as BpfMap<K, V>;
     throw new UsageError(`object '${this.name}' has no map '${name}'; it has: ${list(this.maps)}`, { errno: ENOENT });
   }
 
