@@ -19,3 +19,4 @@ export { ATTACH_TYPE_NAMES, PROG_TYPE_NAMES, SEC_DEFS } from './sections/generat
 export { parseElf, type ElfFile, type ElfRel, type ElfSection, type ElfSymbol } from './elf/elf.ts';
 export { createFeatures, PROBES, type Feature, type Features } from './features/probes.ts';
 export { openBtf, readKernelBtf } from './btf/kernel-btf.ts';
+export { linkObjects, type LinkInput, type LinkOptions } from './linker/linker.ts';

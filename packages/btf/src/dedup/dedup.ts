@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: MIT
-import { assembleBtf, ByteSink, StringSection } from '../encode/writer.ts';
+import { assembleBtf, ByteSink } from '../encode/writer.ts';
 import { parseBtf, type Btf } from '../model/btf.ts';
 import { dedupComposites, dedupPrimitives, dedupReferences, resolveFwds, seedBase } from './passes.ts';
 import { DedupState } from './state.ts';
+import { sharedStrings, unchangedStrings } from './strings.ts';
 import { TypeWords } from './words.ts';
 
 export interface DedupBtfOptions {
-  /** Offsets of strings that are used from elsewhere, as by `.BTF.ext`, and must stay. */
-  readonly keepStrings?: Iterable<number>;
+  /**
+   * Offsets of strings that are used from elsewhere, as by `.BTF.ext`, and must stay; `all` leaves the string section
+   * as it is, for a blob that says no string twice.
+   */
+  readonly keepStrings?: Iterable<number> | 'all';
+  /** Leaves alone what is only declared, even where one struct alone has the name: so did libbpf before 1.2. */
+  readonly keepDeclarations?: boolean;
 }
 
 export interface DedupBtfResult {
@@ -30,7 +36,7 @@ export function dedupBtf(btf: Btf, options: DedupBtfOptions = {}): DedupBtfResul
   seedBase(d);
   dedupPrimitives(d);
   dedupComposites(d);
-  resolveFwds(d);
+  if (options.keepDeclarations !== true) resolveFwds(d);
   dedupReferences(d);
 
   const newIds = new Uint32Array(t.typeCount);
@@ -42,37 +48,25 @@ export function dedupBtf(btf: Btf, options: DedupBtfOptions = {}): DedupBtfResul
   const typeMap = new Uint32Array(t.typeCount);
   for (let id = 1; id < t.typeCount; id++) typeMap[id] = newIds[d.resolve(id)];
 
-  const { base, littleEndian } = btf;
-  const baseOffset = (text: string): number | undefined => {
-    const id = text === '' ? undefined : base?.findByName(text);
-    return id === undefined ? undefined : base?.nameOff(id);
-  };
-  const strings = new StringSection({ startOff: base?.strLen ?? 0, baseOffset });
-  const newOffs = new Map<number, number>();
-  const keepOffs = new Map<number, number>();
+  const { littleEndian, base } = btf;
+  const strings = options.keepStrings === 'all' ? unchangedStrings(t, btf) : sharedStrings(t, btf);
   const types = new ByteSink(littleEndian);
   for (let id = btf.startId; id < t.typeCount; id++) {
     // Strings of dropped types are another type's too; the order is that of first use.
-    t.forEachName(id, (position) => {
-      const name = t.words[position];
-      if (!newOffs.has(name)) newOffs.set(name, strings.add(t.names[name]));
-    });
+    t.forEachName(id, (position) => strings.use(t.words[position]));
     if (d.map[id] !== id) continue;
     t.forEachName(id, (position) => {
-      t.words[position] = newOffs.get(t.words[position]) ?? 0;
+      t.words[position] = strings.offset(t.words[position]);
     });
     t.forEachRef(id, (position) => {
       t.words[position] = typeMap[t.words[position]];
     });
     for (let i = t.at[id]; i < t.at[id + 1]; i++) types.u32(t.words[i]);
   }
-  for (const off of options.keepStrings ?? []) keepOffs.set(off, strings.add(btf.strAt(off)));
+  if (options.keepStrings !== 'all') for (const off of options.keepStrings ?? []) strings.keep(off);
   return {
     btf: parseBtf(assembleBtf(types.bytes(), strings.bytes(), littleEndian), { base }),
     typeMap,
-    strOff: (oldOff) => {
-      const name = t.nameAtOff(oldOff);
-      return (name === undefined ? undefined : newOffs.get(name)) ?? keepOffs.get(oldOff);
-    },
+    strOff: (oldOff) => strings.newOffset(oldOff),
   };
 }

@@ -84,6 +84,11 @@ export class TypeWords {
     return this.#nameOfOff.get(off);
   }
 
+  /** Every string offset that a type uses, with the number of its name. */
+  nameOffsets(): Iterable<[off: number, name: number]> {
+    return this.#nameOfOff;
+  }
+
   /** Calls with the position of every word that is a name, in the record's order. */
   forEachName(id: number, visit: (position: number) => void): void {
     const at = this.at[id];

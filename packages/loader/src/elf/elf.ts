@@ -42,10 +42,7 @@ export interface ElfRel {
   readonly symIdx: number;
 }
 
-const EHDR_SIZE = 64;
-const SHDR_SIZE = 64;
-const SYM_SIZE = 24;
-const REL_SIZE = 16;
+const { EHDR_SIZE, SHDR_SIZE, SYM_SIZE, REL_SIZE } = C;
 const utf8 = new TextDecoder();
 
 /** An ELF64 relocatable file of either byte order. Headers are read at once, the rest when asked for. */
