@@ -2,6 +2,7 @@
 // `pnpm generate` rewrites all committed generated data; `--check` fails when any of it is stale.
 import { emit, missingReference } from './reference.ts';
 import { generateUapi } from './uapi.ts';
+import { generateHelperMatrix } from './helper-matrix.ts';
 import { generateHelperProtos } from './helper-protos.ts';
 import { generateSecTable } from './sec-table.ts';
 import { generateCtxFields } from './ctx-fields.ts';
@@ -11,9 +12,16 @@ const missing = missingReference();
 if (missing !== undefined) {
   console.log(`generate: skipped, ${missing}`);
 } else {
-  const stale = emit([...generateUapi(), ...generateHelperProtos(), ...generateSecTable(), ...generateCtxFields()], {
-    check,
-  });
+  const stale = emit(
+    [
+      ...generateUapi(),
+      ...generateHelperProtos(),
+      ...generateHelperMatrix(),
+      ...generateSecTable(),
+      ...generateCtxFields(),
+    ],
+    { check },
+  );
   if (check && stale.length > 0) {
     console.error(`generate: stale, run \`pnpm generate\`: ${stale.join(', ')}`);
     process.exitCode = 1;
