@@ -26,6 +26,10 @@ export interface KernelEnv {
   readonly cpuOff?: number;
   /** CLOCK_MONOTONIC in nanoseconds. Each reading may advance it, as the script says. */
   ktimeNs(): bigint;
+  /** CLOCK_MONOTONIC as it stands: looking does not advance it. Absent where nothing steers the clocks. */
+  clockNs?(): bigint;
+  /** Moves the clocks on. */
+  advanceNs?(ns: bigint): void;
   /** CLOCK_BOOTTIME in nanoseconds. */
   bootNs(): bigint;
   /** Wall clock in nanoseconds. */

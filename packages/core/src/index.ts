@@ -13,7 +13,7 @@ export type { CallRegs, FuncEntry, TextSymbol, KernelText } from './kernel-text.
 export type { FuncSlot } from './func-slot.ts';
 export type { TracepointArg, Tracepoint, Tracepoints } from './tracepoints.ts';
 export type { CgroupHooks } from './cgroup-hooks.ts';
-export type { StructOpsInstance, StructOpsRow } from './struct-ops-row.ts';
+export type { StructOpsInstance, StructOpsRow, StructOpsRules } from './struct-ops-row.ts';
 export type { Checkpointable } from './checkpoint.ts';
 export { type KernelField, type KernelTypes, type KernelAliases, createKernelTypes } from './kernel-types.ts';
 export type { WasmSignature, WasmEmit, WasmCall, HelperWasmEmitter, MapWasmOp, MapWasmEmitter } from './wasm-emit.ts';

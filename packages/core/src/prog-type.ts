@@ -84,7 +84,7 @@ export interface ReturnRange {
 /** What the verifier asks of a program type. @see include/linux/bpf.h, struct bpf_verifier_ops */
 export interface VerifierOps {
   /** The helper variant behind an id; undefined where this type may not call it. */
-  getFuncProto(id: number, prog: ProgFacts): string | undefined;
+  getFuncProto(id: number, prog: ProgFacts, env?: CtxEnv): string | undefined;
   /**
    * Whether a context access is valid. A string is a message for the log, with its newline (BTF-typed contexts explain
    * themselves); undefined is plainly invalid.
@@ -114,8 +114,13 @@ export interface VerifierOps {
 export interface CtxEnv {
   readonly vmlinux: Btf | undefined;
   readonly types: KernelTypes | undefined;
-  /** The function prototype being attached to (BTF id), and the BTF it is in. */
-  readonly attachFuncProto?: { readonly btf: Btf; readonly typeId: number; readonly name: string };
+  /** The function prototype being attached to (BTF id), and the BTF it is in; of a member, also its structure's name. */
+  readonly attachFuncProto?: {
+    readonly btf: Btf;
+    readonly typeId: number;
+    readonly name: string;
+    readonly structName?: string;
+  };
   /** Reads the context types of a program type, by type number; for targets that are programs. */
   progType(type: number): ProgTypeDef | undefined;
 }

@@ -2,7 +2,6 @@
 import type { KernelServices } from './services.ts';
 import type { KernelTypes } from './kernel-types.ts';
 import type { FuncEntry } from './kernel-text.ts';
-import type { FuncProto } from './func-proto.ts';
 import type { ProgFacts } from './prog-type.ts';
 
 /** A registered table of operations: callables by member name, data bytes of the kernel structure. */
@@ -16,8 +15,8 @@ export interface StructOpsInstance {
   put(): void;
 }
 
-/** A kernel structure of function pointers that BPF may implement. @see include/linux/bpf.h, struct bpf_struct_ops */
-export interface StructOpsRow {
+/** What the verifier needs of a kernel structure of function pointers that BPF may implement. */
+export interface StructOpsRules {
   /** The kernel structure, such as `tcp_congestion_ops`. */
   readonly name: string;
   /** Members that must be given, may be left out, and cannot be implemented. */
@@ -30,13 +29,17 @@ export interface StructOpsRow {
   btfStructWrite(access: { structName: string; off: number; size: number; types: KernelTypes }): number | string;
   /** Structures a member's pointer argument is promoted to: `sock` becomes `tcp_sock`. */
   promote?(structName: string): string | undefined;
+}
+
+/** A kernel structure of function pointers that BPF may implement. @see include/linux/bpf.h, struct bpf_struct_ops */
+export interface StructOpsRow extends StructOpsRules {
   /**
-   * Checks and copies one member's value. 1: taken care of; 0: copy it as it is; negative: -errno.
+   * Looks at one member's value, `dst` being where the kernel's structure has it. 1: checked and copied; 0: the map goes
+   * by its own rules, which are a program's fd for a function and zero for anything else; negative: -errno.
    * @see net/ipv4/bpf_tcp_ca.c, bpf_tcp_ca_init_member
    */
   initMember(kernel: KernelServices, member: { name: string; value: Uint8Array; dst: number }): number;
   /** Registers; 0 or -errno. */
   register(kernel: KernelServices, instance: StructOpsInstance): number;
   unregister(kernel: KernelServices, instance: StructOpsInstance): void;
-  readonly extraProtos?: readonly FuncProto[];
 }

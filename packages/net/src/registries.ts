@@ -13,7 +13,9 @@ import {
 import { EMPTY_REGISTRIES, type HelperRow, type MapTypeDef, type ProgOps, type Registries } from '@tsbpf/core';
 import { netProgTypes, netPtrClasses } from './rows.ts';
 import { netVerbs } from './verbs.ts';
+import { msgDataHelpers } from './helpers/msg-data.ts';
 import { skLookupHelpers } from './helpers/sk-lookup.ts';
+import { skRedirectHelpers } from './helpers/sk-redirect.ts';
 import { skbBytesHelpers } from './helpers/skb-bytes.ts';
 import { skbCsumHelpers } from './helpers/skb-csum.ts';
 import { skbEcnHelpers } from './helpers/skb-ecn.ts';
@@ -39,6 +41,8 @@ import { xskMapType } from './maps/xskmap.ts';
 import { sockMapAttachRow } from './sockmap/attach.ts';
 import { testRunFlowDissector } from './test-run/flow-dissector.ts';
 import { testRunSkb } from './test-run/skb.ts';
+import { tcpSendAckHelpers } from './tcp/helpers/send-ack.ts';
+import { tcpCongestionOps } from './tcp/ops/row.ts';
 import { testRunXdp } from './test-run/xdp.ts';
 
 /** What running a program type means, for those that BPF_PROG_TEST_RUN can run. */
@@ -56,6 +60,8 @@ const PROG_OPS: Readonly<Record<number, ProgOps>> = {
 
 /** Bodies of networking's helpers. */
 export const netHelpers: readonly HelperRow[] = [
+  ...msgDataHelpers,
+  ...skRedirectHelpers,
   ...skbBytesHelpers,
   ...skbCsumHelpers,
   ...skbEcnHelpers,
@@ -69,6 +75,7 @@ export const netHelpers: readonly HelperRow[] = [
   ...skStorageHelpers,
   ...sockCastHelpers,
   ...sockMapHelpers,
+  ...tcpSendAckHelpers,
   ...xdpAdjustHelpers,
   ...xdpRedirectHelpers,
 ];
@@ -96,5 +103,6 @@ export function netRegistries(): Registries {
     ptrClasses: netPtrClasses,
     attach: [sockMapAttachRow],
     verbs: [netVerbs],
+    structOps: [tcpCongestionOps],
   };
 }

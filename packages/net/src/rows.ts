@@ -43,5 +43,6 @@ export { inside, load, loadChain, loadOrStore, NO_REWRITE, type Place, REG_AX, s
 export { accessSkb } from './access/skb-access.ts';
 export { rewriteSkb } from './access/skb-rewrite.ts';
 export { rewriteSock } from './access/sock-rewrite.ts';
+export { tcpCongestionOpsRules } from './tcp/ops/rules.ts';
 export { unclonePrologue } from './access/unclone.ts';
 export { CGROUP_SKB_FIELDS, SOCKET_FIELDS } from './generated/ctx-fields.ts';

@@ -2,7 +2,7 @@
 import { cgroupsOf, type Cgroups } from '@tsbpf/cgroup';
 import { createKernel as createKernelOf, type EnvOptions, type Kernel } from '@tsbpf/kernel';
 import type { ExecObserver, HelperFn, KernelVersion, Registries } from '@tsbpf/core';
-import { netOf, type Net } from '@tsbpf/net';
+import { netOf, tcpOf, type Net, type Tcp } from '@tsbpf/net';
 import { tracingOf, type Tracing } from '@tsbpf/tracing';
 import { verify } from '@tsbpf/verifier';
 import { vmlinuxBtf } from '@tsbpf/vmlinux';
@@ -32,6 +32,8 @@ export interface CreateKernelOptions extends EnvOptions {
 export interface SimulatedKernel extends Kernel {
   /** Devices and sockets. */
   readonly net: Net;
+  /** Congestion controls, and connections that use them. */
+  readonly tcp: Tcp;
   /** The cgroup hierarchy and the tasks in it. */
   readonly cgroups: Cgroups;
   /** Probes, tracepoints and perf events, and a script's means to fire them. */
@@ -70,6 +72,7 @@ export function createKernel(options: CreateKernelOptions = {}): SimulatedKernel
   return {
     ...kernel,
     net,
+    tcp: tcpOf(kernel.state),
     cgroups,
     tracing: tracingOf(kernel.state),
     observe: (observer) => kernel.state.observe(observer),

@@ -4,7 +4,7 @@ import { mergeRegistries, withDeclaredGaps, type ProgTypeDef, type Registries } 
 import { helperRows } from '@tsbpf/helpers';
 import { mapTypes } from '@tsbpf/maps';
 import { netRegistries } from '@tsbpf/net';
-import { structOpsProgTypes } from '@tsbpf/struct-ops/rows';
+import { structOpsRegistries } from '@tsbpf/struct-ops';
 import { tracingRegistries } from '@tsbpf/tracing';
 
 /** By number, as `include/linux/bpf_types.h` all but lists them. */
@@ -17,12 +17,13 @@ function inOrder(rows: readonly ProgTypeDef[]): ProgTypeDef[] {
  * that call them verify, and running them says which helper is missing.
  */
 export function defaultRegistries(): Registries {
+  const net = netRegistries();
   const all = mergeRegistries(
     { mapTypes, helpers: helperRows },
-    netRegistries(),
+    net,
     tracingRegistries(),
     cgroupRegistries(),
-    { progTypes: structOpsProgTypes },
+    { ...structOpsRegistries(net.structOps), structOps: [] },
   );
   return { ...all, progTypes: inOrder(all.progTypes), helpers: withDeclaredGaps(all.helpers) };
 }

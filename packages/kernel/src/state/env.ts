@@ -60,6 +60,7 @@ export function createEnv(options: EnvOptions = {}, mem?: KernelMemory): Scripta
     cpus: options.cpus ?? 2,
     hz,
     ktimeNs: tick,
+    clockNs: () => nowNs,
     bootNs: tick,
     realNs: () => epochNs + tick(),
     jiffies: () => (nowNs * BigInt(hz)) / 1_000_000_000n,

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { helperChooser, PROG_TYPE_HELPERS, type StructOpsRow } from '@tsbpf/core';
+import { helperChooser, PROG_TYPE_HELPERS, type StructOpsRules } from '@tsbpf/core';
 import { tcpCaWrite } from './writable-members.ts';
-
-/** The part of a {@link StructOpsRow} that the verifier needs: all but taking over values and registering. */
-export type StructOpsRules = Omit<StructOpsRow, 'initMember' | 'register' | 'unregister'>;
 
 /**
  * TCP congestion controls, the one table of functions that BPF may implement in v5.6. Programs see every `sock` as a

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+// What a sender sends, and when. @see net/ipv4/tcp_output.c
+import { CA_EVENT_TX_START, TCP_CA_CWR, TCP_CA_RECOVERY, TCP_CONG_NEEDS_ECN } from '../ca/congestion-control.ts';
+import { PKT_CWR, PKT_ECE, PKT_ECT, PKT_RETRANS } from '../path/pipe.ts';
+import { SEG_EVER_RETRANS, SEG_LOST, SEG_RETRANS, SEG_SACKED } from './scoreboard.ts';
+import { TCP_ECN_DEMAND_CWR, TCP_ECN_OK, TCP_ECN_QUEUE_CWR, type TcpSock } from './tcp-sock.ts';
+import { SOCK_OPS_RETRANS_CB, SOCK_OPS_RETRANS_CB_FLAG, type TcpWorld } from './world.ts';
+
+/** Whether the window is being reduced, ACK by ACK. @see include/net/tcp.h, tcp_in_cwnd_reduction */
+export function inCwndReduction(sk: TcpSock): boolean {
+  return sk.caState === TCP_CA_CWR || sk.caState === TCP_CA_RECOVERY;
+}
+
+export function needsEcn(sk: TcpSock): boolean {
+  return (sk.ca.flags & TCP_CONG_NEEDS_ECN) !== 0;
+}
+
+/** The ECN bits a data segment leaves with. New data tells of a window that was reduced. */
+function ecnBits(sk: TcpSock, retrans: boolean): number {
+  if ((sk.ecnFlags & TCP_ECN_OK) === 0) return 0;
+  let bits = (sk.ecnFlags & TCP_ECN_DEMAND_CWR) !== 0 ? PKT_ECE : 0;
+  if (retrans) return needsEcn(sk) ? bits | PKT_ECT : bits;
+  bits |= PKT_ECT;
+  if ((sk.ecnFlags & TCP_ECN_QUEUE_CWR) !== 0) {
+    sk.ecnFlags &= ~TCP_ECN_QUEUE_CWR;
+    bits |= PKT_CWR;
+  }
+  return bits;
+}
+
+function transmit(world: TcpWorld, sk: TcpSock, seg: number, retrans: boolean): void {
+  const { board } = sk;
+  const { nowNs } = world.clock;
+  if (sk.inFlight === 0) sk.ca.cwndEvent?.(sk, CA_EVENT_TX_START);
+  if (sk.packetsOut === 0) {
+    sk.firstTxNs = nowNs;
+    sk.deliveredNs = nowNs;
+  }
+  const slot = board.slot(seg);
+  board.sentNs[slot] = nowNs;
+  board.delivered[slot] = sk.delivered;
+  board.deliveredNs[slot] = sk.deliveredNs;
+  board.firstTxNs[slot] = sk.firstTxNs;
+  sk.lastSentNs = nowNs;
+  sk.segsOut++;
+  sk.dataSegsOut++;
+  world.sendData(sk, seg, ecnBits(sk, retrans) | (retrans ? PKT_RETRANS : 0));
+}
+
+/** Sends a segment again. */
+export function retransmit(world: TcpWorld, sk: TcpSock, seg: number): void {
+  const { board } = sk;
+  const { nowNs } = world.clock;
+  transmit(world, sk, seg, true);
+  const slot = board.slot(seg);
+  board.flags[slot] |= SEG_RETRANS | SEG_EVER_RETRANS;
+  board.noteRetrans(seg, nowNs);
+  sk.retransOut++;
+  sk.totalRetrans++;
+  sk.bytesRetrans += sk.segBytes(seg);
+  board.inFlight[slot] = sk.inFlight;
+  if (sk.retransStampNs < 0) sk.retransStampNs = nowNs;
+  if ((sk.sockOpsFlags & SOCK_OPS_RETRANS_CB_FLAG) !== 0) {
+    world.events?.call(sk, SOCK_OPS_RETRANS_CB, [sk.seqOf(seg), 1, 0]);
+  }
+}
+
+/** Sends lost segments again, as far as the window lets. @see tcp_xmit_retransmit_queue */
+export function retransmitLost(world: TcpWorld, sk: TcpSock): void {
+  if (sk.lostOut === 0) return;
+  const { board } = sk;
+  let seg = Math.max(board.retransHint, sk.sndUna);
+  for (; seg < sk.sndNxt && sk.inFlight < sk.cwnd; seg++) {
+    const flags = board.flags[board.slot(seg)];
+    if ((flags & SEG_LOST) === 0 || (flags & (SEG_SACKED | SEG_RETRANS)) !== 0) continue;
+    retransmit(world, sk, seg);
+    if (inCwndReduction(sk)) sk.prrOut++;
+  }
+  board.retransHint = seg;
+}
+
+/** Sends new data, as far as the window lets, and notes whether it was the window that did not. @see tcp_write_xmit */
+export function sendNew(world: TcpWorld, sk: TcpSock): void {
+  const { board } = sk;
+  sk.ca.minTsoSegs?.(sk);
+  let sent = 0;
+  while (sk.sndNxt < sk.totalSegs && sk.inFlight < sk.cwnd) {
+    const seg = sk.sndNxt;
+    board.reserve(sk.sndUna, seg);
+    const slot = board.slot(seg);
+    board.flags[slot] = 0;
+    transmit(world, sk, seg, false);
+    if (sk.packetsOut === 0) restartRto(world, sk);
+    sk.sndNxt++;
+    sk.packetsOut++;
+    board.inFlight[slot] = sk.inFlight;
+    sent++;
+  }
+  if (sent === 0) return;
+  if (inCwndReduction(sk)) sk.prrOut += sent;
+  const limited = sk.inFlight >= sk.cwnd;
+  if (sk.sndUna >= sk.maxPacketsSeq || sk.packetsOut > sk.maxPacketsOut || limited) {
+    sk.maxPacketsOut = sk.packetsOut;
+    sk.maxPacketsSeq = sk.sndNxt;
+    sk.isCwndLimited = limited;
+  }
+}
+
+/** The retransmission timer starts anew. */
+export function restartRto(world: TcpWorld, sk: TcpSock): void {
+  sk.rtoDeadlineNs = world.clock.nowNs + sk.rtoNs * 2 ** sk.backoff;
+  world.arm(sk);
+}
