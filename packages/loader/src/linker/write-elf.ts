@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
+import { E2BIG, LoaderError } from '@tsbpf/uapi';
 import * as C from '../elf/constants.ts';
 import type { Output, OutSection, OutSymbol } from './output.ts';
 
 /** Where a section's header has its words, in order: those of 64 bits are wide. */
 const FIELDS = [4, 4, 8, 8, 8, 8, 4, 4, 8, 8] as const;
+
+/** What alignment may add to a file; sections of BPF objects are aligned to 8 bytes or so. */
+const MAX_PADDING = 16 * 1024 * 1024;
 
 const alignUp = (n: number, align: number): number => Math.ceil(n / Math.max(align, 1)) * Math.max(align, 1);
 
@@ -51,6 +55,12 @@ export function writeElf(output: Output, littleEndian: boolean): Uint8Array {
     if (section.type !== C.SHT_NOBITS) end += section.size;
   }
   const shoff = alignUp(end, 8);
+  const used = inFile.reduce((sum, { parts }) => sum + parts.reduce((bytes, part) => bytes + part.bytes.length, 0), 0);
+  if (shoff - used > MAX_PADDING) {
+    throw new LoaderError(`alignment of sections would fill the file with ${shoff - used} bytes of padding`, {
+      errno: E2BIG,
+    });
+  }
   const bytes = new Uint8Array(shoff + (inFile.length + 1) * C.SHDR_SIZE);
   const view = new DataView(bytes.buffer);
   writeHeader(view, littleEndian, shoff, inFile.length + 1, strtab.index);
