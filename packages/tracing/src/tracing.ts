@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: MIT
-import { EEXIST, EINVAL, ENOENT, UsageError } from '@tsbpf/uapi';
+import { EINVAL, ENOENT, UsageError } from '@tsbpf/uapi';
 import type { BpfProg, KernelServices, SubsystemKey, TracepointArg } from '@tsbpf/core';
 import { Trampolines } from '@tsbpf/trampoline';
-import { BUILT_IN_EVENTS } from './event/built-in.ts';
-import { layOut, type EventValues, type FieldSpec, type TraceEvent } from './event/trace-event.ts';
+import { TraceEvents } from './event/events.ts';
+import type { EventValues, FieldSpec, TraceEvent } from './event/trace-event.ts';
 import { runOnEvent, runOnProbe, runOnSample, type ProbeHit, type ProbeResult, type Sample } from './fire.ts';
 import { FakeObject } from './function/fake-object.ts';
 import { KernelFunctions, type CallResult, type FunctionBody } from './function/kernel-functions.ts';
 import type { KernelValue } from './function/kernel-value.ts';
 import { RunLog, type ProgRun } from './function/run-log.ts';
+import { PerfBuffer, type PerfBufferOptions } from './perf/perf-buffer.ts';
 import type { PerfEvent } from './perf/perf-event.ts';
 import type { ProbeTarget } from './probe/probe-target.ts';
 import { argumentRegisters, type Registers } from './probe/registers.ts';
-import { emitTracepoint } from './raw-tracepoint/emit.ts';
+import { argumentsOf56, emitTracepoint } from './raw-tracepoint/emit.ts';
+import { TracePipe } from './stream/trace-pipe.ts';
+import { runSyscall, type SyscallBody, type SyscallResult } from './syscall/run-syscall.ts';
+import { SyscallTable } from './syscall/syscall-table.ts';
+import { Tasks } from './task/tasks.ts';
 import { tracepointsOf } from './tracepoint-list.ts';
-
-/** Ids below are those of events without a record of their own. */
-const FIRST_EVENT_ID = 100;
+import { UserMemory, type UserValue } from './user/user-memory.ts';
 
 /** Call stacks as programs find them: return addresses, innermost first. */
 export interface Stacks {
@@ -45,7 +48,16 @@ export class Tracing {
   readonly signals: SentSignal[] = [];
   /** Runs of kprobe, tracepoint and perf_event programs in progress: they do not nest. */
   active = 0;
-  readonly #events = new Map<string, TraceEvent>();
+  /** Records of all rings. */
+  readonly records = { seq: 0 };
+  /** Who runs, and what the scheduler does. */
+  readonly tasks: Tasks;
+  /** The memory of the process. */
+  readonly user: UserMemory;
+  /** Lines of bpf_trace_printk. */
+  readonly tracePipe: TracePipe;
+  readonly #syscalls = new SyscallTable();
+  readonly #events: TraceEvents;
   /** References to perf events, in the order they were opened. */
   readonly #perf = new Map<PerfEvent, number>();
   readonly #overridable = new Set<string>();
@@ -57,13 +69,16 @@ export class Tracing {
 
   constructor(kernel: KernelServices) {
     this.kernel = kernel;
+    this.user = new UserMemory(kernel);
+    this.tracePipe = new TracePipe(kernel.env);
+    this.tasks = new Tasks(kernel, (name, args) => this.#emitAs56(name, args));
     this.trampolines = new Trampolines(kernel, (run) => this.runs.note(run));
     this.#functions = new KernelFunctions(kernel, this.runs, {
       enter: (name, args) => this.fireKprobe(name, { args }).overridden,
       leave: (name, ret) => void this.fireKretprobe(name, ret),
     });
     for (const tracepoint of tracepointsOf(kernel.vmlinux.btf, kernel.types)) kernel.tracepoints.declare(tracepoint);
-    for (const [name, fields] of Object.entries(BUILT_IN_EVENTS)) this.declareEvent(name, fields);
+    this.#events = new TraceEvents(kernel, this.#syscalls);
   }
 
   /**
@@ -71,23 +86,22 @@ export class Tracing {
    * @errno EEXIST UsageError: there is one of that name; EINVAL UsageError: not of that form
    */
   declareEvent(fullName: string, fields: readonly FieldSpec[]): TraceEvent {
-    const [category = '', name = ''] = fullName.split(':');
-    if (name === '') throw new UsageError(`trace event "${fullName}": want category:name`, { errno: EINVAL });
-    if (this.#events.has(fullName)) throw new UsageError(`trace event ${fullName} is there`, { errno: EEXIST });
-    const id = FIRST_EVENT_ID + this.#events.size;
-    const event: TraceEvent = { kind: 'trace_event', category, name, id, fields: layOut(fields) };
-    this.#events.set(fullName, event);
-    return event;
+    return this.#events.declare(fullName, fields);
   }
 
   /** By `category:name`, or by id. */
   findEvent(key: string | number): TraceEvent | undefined {
-    if (typeof key === 'string') return this.#events.get(key);
-    return [...this.#events.values()].find((event) => event.id === key);
+    return this.#events.find(key);
   }
 
+  /** Trace events; of those of system calls, the ones that were asked for. */
   get events(): Iterable<TraceEvent> {
-    return this.#events.values();
+    return this.#events.known;
+  }
+
+  /** Whether a system call's trace events have this name. */
+  hasEntryPoint(event: string): boolean {
+    return this.#syscalls.find(event)?.event === event;
   }
 
   /** The perf event behind an fd. @errno EINVAL UsageError: it is none */
@@ -104,6 +118,10 @@ export class Tracing {
 
   /** Takes a reference. */
   hold(event: PerfEvent): void {
+    const { target } = event;
+    if (!this.#perf.has(event) && target?.kind === 'trace_event') {
+      this.#events.open(target, (values) => void runOnEvent(this, target, values, {}));
+    }
     this.#perf.set(event, (this.#perf.get(event) ?? 0) + 1);
   }
 
@@ -115,6 +133,8 @@ export class Tracing {
       return;
     }
     this.#perf.delete(event);
+    if (event.target?.kind === 'trace_event') this.#events.close(event.target);
+    event.close();
     event.prog?.put();
     event.prog = undefined;
     this.kernel.objects.gone(event);
@@ -154,14 +174,17 @@ export class Tracing {
    * @errno ENOSYS NotSupportedError: it has no body
    */
   call(name: string, ...args: readonly KernelValue[]): CallResult {
+    this.tasks.sync();
     return this.#functions.call(name, args);
   }
 
   /**
-   * Fires a raw tracepoint with arguments typed by its prototype in the kernel's BTF. Answers the programs that ran.
+   * Fires a tracepoint with arguments typed by its prototype in the kernel's BTF: raw tracepoint programs run, and those
+   * at the trace event that it makes. Answers the programs that ran.
    * @errno ENOENT UsageError: there is none of that name; EINVAL, ERANGE UsageError: arguments that do not fit it
    */
   emit(name: string, ...args: readonly KernelValue[]): readonly ProgRun[] {
+    this.tasks.sync();
     return this.runs.during(() => emitTracepoint(this.kernel, name, args)).runs;
   }
 
@@ -178,9 +201,36 @@ export class Tracing {
    * @errno ENOENT UsageError: there is none of that name
    */
   fireEvent(fullName: string, values: EventValues = {}, regs: Registers = {}): boolean {
-    const event = this.#events.get(fullName);
+    const event = this.#events.find(fullName);
     if (event === undefined) throw new UsageError(`no trace event ${fullName}`, { errno: ENOENT });
     return runOnEvent(this, event, values, regs);
+  }
+
+  /**
+   * The current task makes a system call, `ret` being its result or what it does: `syscall('openat', [-100, '/etc/passwd',
+   * 0, 0], 3)`. Tracepoints, trace events and kprobes at its entry and exit run their programs. Strings and arrays lie in
+   * user memory for as long.
+   * @errno ENOENT UsageError: x86-64 has no such call; EINVAL UsageError: more arguments than it has
+   */
+  syscall(name: string, args: readonly UserValue[] = [], ret: SyscallBody = 0): SyscallResult {
+    this.tasks.sync();
+    const world = {
+      ...{ kernel: this.kernel, syscalls: this.#syscalls, user: this.user, runs: this.runs },
+      occurs: (event: string, values: EventValues): void => void this.fireEvent(event, values),
+      regs: {
+        enter: (symbol: string, regs: bigint) => this.fireKprobe(symbol, { args: [regs] }).overridden,
+        leave: (symbol: string, result: bigint) => void this.fireKretprobe(symbol, result),
+      },
+    };
+    return runSyscall(world, name, args, ret);
+  }
+
+  /**
+   * Opens a ring for each CPU in a perf event array, and reads what programs write there.
+   * @errno EINVAL UsageError: not such a map; EMFILE UsageError
+   */
+  perfBuffer(map: { readonly fd: number }, options: PerfBufferOptions = {}): PerfBuffer {
+    return new PerfBuffer(this.kernel, map.fd, options);
   }
 
   /** A kernel function is entered, or an instruction `offset` bytes into it reached. */
@@ -204,6 +254,12 @@ export class Tracing {
   /** A perf event overflows. Answers whether the sample would be recorded: false where its program returned 0. */
   fireSample(event: PerfEvent, sample: Sample = {}): boolean {
     return runOnSample(this, event, sample);
+  }
+
+  /** Fires a tracepoint, if the kernel has it, with v5.6's arguments cut or filled up to what it takes. */
+  #emitAs56(name: string, args: readonly KernelValue[]): readonly ProgRun[] {
+    const fitting = argumentsOf56(this.kernel, name, args);
+    return fitting === undefined ? [] : this.emit(name, ...fitting);
   }
 
   #addrOf(symbol: string): bigint {

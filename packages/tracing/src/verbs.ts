@@ -7,6 +7,7 @@ import { PERF_TYPE_KPROBE, PERF_TYPE_UPROBE } from './perf/perf-event.ts';
 import { setBpf } from './perf/set-bpf.ts';
 import { tracingOf } from './tracing.ts';
 
+const TRACE_PIPE = /^\/sys\/kernel\/(?:debug\/)?tracing\/trace_pipe$/;
 const EVENT_FILE = /^\/sys\/kernel\/(?:debug\/)?tracing\/events\/([^/]+)\/([^/]+)\/(id|format)$/;
 
 /** Of the dynamic PMUs: their number, and which bit of config asks for the return of a function. */
@@ -18,6 +19,10 @@ const PMU_FILES: Readonly<Record<string, string>> = {
 };
 
 function fileText(kernel: KernelServices, path: string): string | undefined {
+  if (TRACE_PIPE.test(path)) {
+    const lines = tracingOf(kernel).tracePipe.take();
+    return lines.map((line) => `${line}\n`).join('');
+  }
   const [, category = '', name = '', file] = EVENT_FILE.exec(path) ?? [];
   if (file === undefined) return PMU_FILES[path];
   const event = tracingOf(kernel).findEvent(`${category}:${name}`);

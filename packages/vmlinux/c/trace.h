@@ -17,7 +17,17 @@ struct bio {
 	unsigned int bi_opf;
 	u8 bi_status;
 };
-struct request_queue;
+struct elevator_queue {
+	void *type;
+	void *elevator_data;
+};
+struct request;
+struct request_queue {
+	struct request *last_merge;
+	struct elevator_queue *elevator;
+	unsigned long queue_flags;
+	unsigned long nr_requests;
+};
 struct request {
 	struct request_queue *q;
 	unsigned int cmd_flags;

@@ -63,6 +63,8 @@ KEEP_STRUCT(cred);
 KEEP_STRUCT(kernfs_node);
 KEEP_STRUCT(css_set);
 KEEP_STRUCT(request);
+KEEP_STRUCT(request_queue);
+KEEP_STRUCT(elevator_queue);
 KEEP_STRUCT(nbd_request);
 KEEP_STRUCT(vfsmount);
 KEEP_STRUCT(super_block);

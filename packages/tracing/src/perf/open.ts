@@ -17,10 +17,13 @@ import {
   type PerfEventFile,
 } from './perf-event.ts';
 
-/** A function is known by an address, or by the kernel's BTF. */
+const ENTRY_POINT = /^__x64_sys_/;
+
+/** A function is known by an address, or by the kernel's BTF, or as the entry point of a system call. */
 function isFunction(kernel: KernelServices, name: string): boolean {
   if (kernel.text.byName(name) !== undefined) return true;
-  if (kernel.vmlinux.btf.findByName(name, BTF_KIND_FUNC) === undefined) return false;
+  const isEntryPoint = ENTRY_POINT.test(name) && tracingOf(kernel).hasEntryPoint(name.replace(ENTRY_POINT, ''));
+  if (!isEntryPoint && kernel.vmlinux.btf.findByName(name, BTF_KIND_FUNC) === undefined) return false;
   kernel.text.define(name);
   return true;
 }
@@ -66,7 +69,7 @@ export function openPerfEvent(kernel: KernelServices, attr: PerfEventOpenAttr): 
   if (off === 0) return -ENOMEM;
 
   const tracing = tracingOf(kernel);
-  const event = new PerfEvent(kernel, { ...attr }, off, target);
+  const event = new PerfEvent(kernel, { ...attr }, off, { target, counter: tracing.records });
   kernel.objects.add(event);
   tracing.hold(event);
   const file: PerfEventFile & { taskFdQuery(): object | number } = {

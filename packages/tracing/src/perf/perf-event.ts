@@ -4,6 +4,7 @@ import type { BpfProg, KernelFile, KernelServices } from '@tsbpf/core';
 import type { PerfEventTarget } from '@tsbpf/helpers';
 import type { PerfEventOpenAttr } from '@tsbpf/uapi';
 import type { ProbeTarget } from '../probe/probe-target.ts';
+import { follow, Wake, type Source } from '../stream/wake.ts';
 import type { TraceEvent } from '../event/trace-event.ts';
 
 export const PERF_TYPE_HARDWARE = 0;
@@ -21,14 +22,28 @@ export type PerfRecord =
   /** Samples the full ring did not take. */
   | { readonly type: 'lost'; readonly count: number };
 
+/** A record, and when it came: the nth of all rings of the kernel. */
+export interface RingEntry {
+  readonly seq: number;
+  readonly record: PerfRecord;
+}
+
+/** Counts the records of all rings of a kernel. */
+export interface RecordCounter {
+  seq: number;
+}
+
 /** Bytes of the ring: 8 pages, as loaders usually ask for. */
 const DEFAULT_RING_BYTES = 8 * 4096;
 const HEADER_BYTES = 8;
 const SIZE_BYTES = 4;
 const LOST_RECORD_BYTES = 24;
 
-/** A perf event: what perf_event_open(2) makes. @see kernel/events/core.c */
-export class PerfEvent implements PerfEventTarget {
+/**
+ * A perf event: what perf_event_open(2) makes. `for await` over it waits for records until the event is closed.
+ * @see kernel/events/core.c
+ */
+export class PerfEvent implements PerfEventTarget, AsyncIterable<PerfRecord>, Source<RingEntry> {
   readonly kind = 'perf_event' as const;
   readonly off: number;
   readonly kernel: KernelServices;
@@ -41,13 +56,24 @@ export class PerfEvent implements PerfEventTarget {
   counter = 0n;
   /** Room for records, in bytes. */
   ringBytes = DEFAULT_RING_BYTES;
+  /** Wakes who waits for records. */
+  readonly wake = new Wake();
   readonly #openedNs: bigint;
-  #records: PerfRecord[] = [];
+  readonly #counter: RecordCounter;
+  #records: RingEntry[] = [];
   #usedBytes = 0;
   #lost = 0;
+  #gone = false;
 
-  constructor(kernel: KernelServices, attr: PerfEventOpenAttr, off: number, target?: TraceEvent | ProbeTarget) {
+  constructor(
+    kernel: KernelServices,
+    attr: PerfEventOpenAttr,
+    off: number,
+    more: { target?: TraceEvent | ProbeTarget | undefined; counter?: RecordCounter } = {},
+  ) {
+    const { target, counter = { seq: 0 } } = more;
     this.kernel = kernel;
+    this.#counter = counter;
     this.attr = attr;
     this.off = off;
     this.target = target;
@@ -80,21 +106,46 @@ export class PerfEvent implements PerfEventTarget {
       this.#lost++;
       return -ENOSPC;
     }
-    if (this.#lost > 0) this.#records.push({ type: 'lost', count: this.#lost });
+    if (this.#lost > 0) this.#push({ type: 'lost', count: this.#lost });
     this.#lost = 0;
     const data = new Uint8Array(stored);
     data.set(raw);
-    this.#records.push({ type: 'sample', data });
+    this.#push({ type: 'sample', data });
     this.#usedBytes += lostBytes + bytes;
+    this.wake.wake();
     return 0;
   }
 
   /** Takes all records out of the ring, oldest first. */
   read(): PerfRecord[] {
+    return this.take().map(({ record }) => record);
+  }
+
+  /** The same, with their place among the records of all rings. */
+  take(): RingEntry[] {
     const records = this.#records;
     this.#records = [];
     this.#usedBytes = 0;
     return records;
+  }
+
+  /** Nobody holds the event any more. */
+  done(): boolean {
+    return this.#gone;
+  }
+
+  /** The last reference is dropped: iterations end. */
+  close(): void {
+    this.#gone = true;
+    this.wake.wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<PerfRecord, void> {
+    for await (const { record } of follow<RingEntry>(this)) yield record;
+  }
+
+  #push(record: PerfRecord): void {
+    this.#records.push({ seq: this.#counter.seq++, record });
   }
 }
 

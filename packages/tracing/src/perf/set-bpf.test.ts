@@ -75,7 +75,7 @@ describe('trace events', () => {
 
   test('a script may declare its own', () => {
     const { sys, tracing, tracepoint } = setUp();
-    tracing.declareEvent('syscalls:sys_enter_openat', [
+    tracing.declareEvent('mine:my_event', [
       { name: '__syscall_nr', type: 'int', size: 4 },
       { name: 'dfd', type: 'int', size: 8 },
       { name: 'filename', type: 'const char *', size: 8 },
@@ -84,10 +84,10 @@ describe('trace events', () => {
     expect(format).toContain('\tfield:const char * filename;\toffset:24;\tsize:8;\tsigned:0;');
     let filename = 0n;
     const run = (ctx: number): number => ((filename = sys.state.mem.read64(ctx + 24)), 1);
-    expect(tracepoint('syscalls:sys_enter_openat', { run })).toBe(0);
-    tracing.fireEvent('syscalls:sys_enter_openat', { filename: 0x7f00_0000_1000n });
+    expect(tracepoint('mine:my_event', { run })).toBe(0);
+    tracing.fireEvent('mine:my_event', { filename: 0x7f00_0000_1000n });
     expect(filename).toBe(0x7f00_0000_1000n);
-    expect(() => tracing.declareEvent('syscalls:sys_enter_openat', [])).toThrow('is there');
+    expect(() => tracing.declareEvent('mine:my_event', [])).toThrow('is there');
   });
 
   test('refused: another type, bytes behind the record, twice, more than 64', () => {

@@ -27,3 +27,17 @@ export function emitTracepoint(kernel: KernelServices, name: string, args: reado
     arena.free();
   }
 }
+
+/** As many of the arguments as the tracepoint takes, more of them zero; undefined where the kernel's BTF lacks it. */
+export function argumentsOf56(
+  { types: { btf } }: KernelServices,
+  name: string,
+  args: readonly KernelValue[],
+): readonly KernelValue[] | undefined {
+  const id = btf.findByName(`btf_trace_${name}`, BTF_KIND_TYPEDEF);
+  if (id === undefined) return undefined;
+  return btf
+    .funcProto(id)
+    .params.slice(1)
+    .map((_, i) => args[i] ?? 0);
+}
