@@ -98,20 +98,21 @@ function create(state: LoadState, spec: MapSpec, attr: MapCreateAttr): number {
   return state.sys.bpf(BPF_MAP_CREATE, plain);
 }
 
-/** A perf event array without a size has an element for each CPU. */
-function sizeByCpus(state: LoadState, spec: MapSpec): void {
-  if (spec.type !== BPF_MAP_TYPE_PERF_EVENT_ARRAY || spec.maxEntries !== 0) return;
-  spec.maxEntries = state.sys.possibleCpus();
-  state.print('debug', `map '${spec.name}': setting size to ${spec.maxEntries}`);
+/** A perf event array without a size has an element for each CPU; a ring has as many bytes as rings can have. */
+function settleSize(state: LoadState, spec: MapSpec): void {
+  if (spec.type === BPF_MAP_TYPE_PERF_EVENT_ARRAY && spec.maxEntries === 0) {
+    spec.maxEntries = state.sys.possibleCpus();
+    state.print('debug', `map '${spec.name}': setting size to ${spec.maxEntries}`);
+  }
+  if (spec.type === BPF_MAP_TYPE_RINGBUF || spec.type === BPF_MAP_TYPE_USER_RINGBUF) {
+    spec.maxEntries = ringSize(spec.maxEntries);
+  }
 }
 
 function createMap(state: LoadState, map: BpfMap, kern: KernelStructOps | undefined): number {
   const { sys, refuse, btfFd } = state;
   const { spec } = map;
-  sizeByCpus(state, spec);
-  if (spec.type === BPF_MAP_TYPE_RINGBUF || spec.type === BPF_MAP_TYPE_USER_RINGBUF) {
-    spec.maxEntries = ringSize(spec.maxEntries);
-  }
+  settleSize(state, spec);
   if (kern !== undefined) spec.valueSize = kern.value.length;
   const attr = createAttr(state, spec);
   if (kern !== undefined) {
@@ -120,7 +121,7 @@ function createMap(state: LoadState, map: BpfMap, kern: KernelStructOps | undefi
   }
   let innerFd = -1;
   if (spec.inner !== undefined) {
-    sizeByCpus(state, spec.inner);
+    settleSize(state, spec.inner);
     innerFd = create(state, spec.inner, createAttr(state, spec.inner));
     if (innerFd < 0) {
       refuse(`map '${map.name}': failed to create inner map: ${innerFd}`, { errno: -innerFd, map: map.name });
