@@ -3,12 +3,14 @@
 // only, and removes it whatever happens.
 import { existsSync } from 'node:fs';
 import { release } from 'node:os';
+import { EINVAL, ENOPROTOOPT } from 'tsbpf';
 import { describe, expect, test } from 'vitest';
 import {
   CASES,
   encodeConfig,
   EVENT_CASES,
   FLAGS,
+  OPTION_CASES,
   PACKET_CASES,
   POST_BIND_CASES,
   type Case,
@@ -18,6 +20,7 @@ import {
   EVENT_PROGS,
   openReal,
   openSimulated,
+  OPTION_PROGS,
   PACKET_PROGS,
   POST_BIND_PROGS,
   type Side,
@@ -34,6 +37,7 @@ const missing =
 if (missing !== undefined) console.warn(`cgroup hooks are not compared with the kernel: ${missing}`);
 
 const NOTE_BYTES = 4 + 11 * 4 + 3 * 32;
+const EVENT_BYTES = 40;
 const KEY = new Uint8Array(4);
 
 const plain = (value: unknown): unknown =>
@@ -41,33 +45,61 @@ const plain = (value: unknown): unknown =>
 
 interface Outcome {
   answers: string[];
-  note: { seen: number[] };
+  note: { calls: number; seen: number[] };
+  /** TCP events, oldest first. */
+  events: TcpEvent[];
 }
+
+interface TcpEvent {
+  readonly op: number;
+  readonly full: number;
+}
+
+const NEEDS_ECN = 6;
 
 /**
  * What v5.6 says, in the words of a later kernel: since 5.19 a getsockopt that failed keeps its error, and its buffer,
  * whatever programs do but setting the result to 0.
  */
-function asSince519(one: Case, { answers, note }: Outcome): Outcome {
+function asSince519(one: Case, outcome: Outcome): Outcome {
+  const { note } = outcome;
   const failed = note.seen[4] ?? 0;
   const kept = one.hook === 'getsockopt' && failed < 0 && ((one.config.flags ?? 0) & FLAGS.retval) === 0;
   const room = one.calls[0]?.split(' ')[4];
-  return kept ? { answers: [`${failed} ${'00'.repeat(32)} ${room}`], note } : { answers, note };
+  return kept ? { answers: [`${failed} ${'00'.repeat(32)} ${room}`], note, events: [] } : outcome;
 }
 
 /** Ports the kernel chooses are random there and ascending here: what matters is that one was chosen. */
-function withoutChosenPort(one: Case, { answers, note }: Outcome): Outcome {
-  if (one.hook !== 'bind' || ((one.config.flags ?? 0) & FLAGS.port) === 0 || one.config.port !== 0)
-    return { answers, note };
-  return { answers, note: { ...note, seen: note.seen.map((word, i) => (i === 1 && word >= 32768 ? -1 : word)) } };
+function withoutChosenPort(one: Case, outcome: Outcome): Outcome {
+  const { note } = outcome;
+  if (one.hook !== 'bind' || ((one.config.flags ?? 0) & FLAGS.port) === 0 || one.config.port !== 0) return outcome;
+  return { ...outcome, note: { ...note, seen: note.seen.map((word, i) => (i === 1 && word >= 32768 ? -1 : word)) } };
 }
 
-const RTT_CB = 12;
+/** Since 5.11 programs are asked once more whether they want ECN, about the answer to a SYN. */
+function asBefore511(one: Case, outcome: Outcome): Outcome {
+  if (one.hook !== 'event') return outcome;
+  const events = outcome.events.filter(({ op, full }) => op !== NEEDS_ECN || full !== 0);
+  return { ...outcome, events, note: { ...outcome.note, calls: 0 } };
+}
 
-/** Later kernels tell of the measured time itself. */
-function withoutTimes(one: Case, { answers, note }: Outcome): Outcome {
-  if (one.hook !== 'event') return { answers, note };
-  return { answers, note: { ...note, seen: note.seen.map((word) => ((word & 0xff) === RTT_CB ? RTT_CB : word)) } };
+/** Options that v5.6's bpf_getsockopt reads, by level; later kernels read those that can be set, too. */
+const READABLE = ['0/1', '41/67', '6/13', '6/28'];
+
+/**
+ * How often programs ran depends on the events a kernel has; what they cannot read in v5.6 is nothing; what cannot be set
+ * has another errno since 6.0.
+ */
+function asReadable(one: Case, outcome: Outcome): Outcome {
+  if (one.hook !== 'option') return outcome;
+  const readable = READABLE.includes(`${one.config.level}/${one.config.optname}`);
+  const [set = 0, got = 0, ...rest] = outcome.note.seen;
+  const note = {
+    ...outcome.note,
+    calls: 0,
+    seen: [set === -ENOPROTOOPT ? -EINVAL : set, readable ? got : -EINVAL, ...rest],
+  };
+  return { ...outcome, note: readable ? note : { ...note, name: '' } };
 }
 
 /** What a case comes to on one side: each answer, and what the programs noted. */
@@ -80,11 +112,25 @@ async function play(side: Side, one: Case): Promise<Outcome> {
   const answers: string[] = [];
   for (const line of one.calls) answers.push(await side.call(line));
   const seen = note?.get(KEY) as unknown as Outcome['note'];
+  const events = one.hook === 'event' ? eventsOf(side) : [];
   config?.set(KEY, encodeConfig({}));
-  const opened = [...(one.before ?? []), ...one.calls].filter((line) => line.startsWith('S '));
-  const failed = one.calls.filter((line, i) => line.startsWith('S ') && !answers[i]?.startsWith('0 '));
-  for (const line of opened) if (!failed.includes(line)) await side.call(`X ${line.split(' ')[1]}`);
-  return { answers, note: seen };
+  const lines = [...(one.before ?? []), ...one.calls].map((line) => line.split(' '));
+  const opened = lines.flatMap(([call, first, second]) => (call === 'S' ? [first] : call === 'A' ? [second] : []));
+  for (const name of new Set(opened)) await side.call(`X ${name}`);
+  if (one.hook === 'event') {
+    await side.call('Z');
+    eventsOf(side);
+  }
+  return { answers, note: seen, events };
+}
+
+/** The events since the last time, and none of them any more. */
+function eventsOf(side: Side): TcpEvent[] {
+  const { event_log: log } = side.obj.maps;
+  const all = [...(log?.entries() ?? [])];
+  const blank = new Uint8Array(EVENT_BYTES);
+  for (const [key] of all) log?.set(key, blank);
+  return all.map(([, event]) => event as unknown as TcpEvent).filter(({ op }) => op !== 0);
 }
 
 /** Contents of a storage map, keys aside: which cgroup it is differs. */
@@ -92,25 +138,36 @@ function storages(side: Side, name: string): unknown[] {
   return [...(side.obj.maps[name]?.entries() ?? [])].map(([, value]) => value as unknown);
 }
 
+/** Events are printed as: what, arguments and state, whether a full socket, and the rest. */
+const EVENT = /\{"op":(\d+),"args":\[([-\d,]*)\],"state":(\d+),"full":(.*?)\}/g;
+
+const ENGINES = ['interpreter', 'jit'] as const;
+
+/** Each case on the kernel, and on both engines. */
 async function compare(cases: readonly Case[], names?: readonly string[]): Promise<void> {
   const real = await openReal(names);
   try {
-    const simulated = openSimulated(names);
+    const sides = ENGINES.map((engine) => ({ engine, side: openSimulated(names, engine) }));
     const differences: string[] = [];
     for (const one of cases) {
-      const ours = withoutTimes(one, withoutChosenPort(one, asSince519(one, await play(simulated, one))));
-      const theirs = withoutTimes(one, withoutChosenPort(one, await play(real, one)));
-      try {
-        expect(ours).toEqual(theirs);
-      } catch {
-        const text = (part: unknown): string => JSON.stringify(part, (_, value: unknown) => plain(value));
-        differences.push(`${text(one)}\n  simulated ${text(ours)}\n  kernel    ${text(theirs)}`);
+      const theirs = asReadable(one, asBefore511(one, withoutChosenPort(one, await play(real, one))));
+      for (const { engine, side } of sides) {
+        const ours = asReadable(one, asBefore511(one, withoutChosenPort(one, asSince519(one, await play(side, one)))));
+        try {
+          expect(ours).toEqual(theirs);
+        } catch {
+          const text = (part: unknown): string =>
+            JSON.stringify(part, (_, value: unknown) => plain(value)).replace(EVENT, '$1 $2 $3|$4 ');
+          differences.push(`${text(one)}\n  ${engine.padEnd(11)} ${text(ours)}\n  kernel      ${text(theirs)}`);
+        }
       }
     }
-    console.info(`${cases.length} cases, ${differences.length} differences`);
+    console.info(`${cases.length} cases on ${ENGINES.join(' and ')}, ${differences.length} differences`);
     expect(differences.join('\n')).toBe('');
-    expect(storages(simulated, 'shared')).toEqual(storages(real, 'shared'));
-    expect(storages(simulated, 'percpu').length).toBe(storages(real, 'percpu').length);
+    for (const { side } of sides) {
+      expect(storages(side, 'shared')).toEqual(storages(real, 'shared'));
+      expect(storages(side, 'percpu').length).toBe(storages(real, 'percpu').length);
+    }
   } finally {
     real.close();
   }
@@ -121,4 +178,5 @@ describe.skipIf(missing !== undefined)(`hooks answer as Linux ${release()} does`
   test('packets of datagrams', () => compare(PACKET_CASES, PACKET_PROGS));
   test('sockets just bound', () => compare(POST_BIND_CASES, POST_BIND_PROGS));
   test('TCP events', () => compare(EVENT_CASES, EVENT_PROGS));
+  test('options that programs set', () => compare(OPTION_CASES, OPTION_PROGS));
 });

@@ -92,8 +92,32 @@ static void run(int argc)
 		((struct sockaddr_in *)&from)->sin_port = 0;
 		answer(ret, (void *)&from, ret < 0 ? 0 : 4 + (from.ss_family == AF_INET ? 4 : 20), 0);
 		return;
+	case 'A':
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+		ret = accept4(fd, NULL, NULL, SOCK_NONBLOCK);
+		if (ret >= 0)
+			socks[atoi(args[2]) & 63] = ret;
+		answer(ret < 0 ? ret : 0, out, 0, 0);
+		return;
+	case 'M':
+		n = bytes(args[2], in);
+		answer(send(fd, in, n, MSG_NOSIGNAL), out, 0, 0);
+		return;
+	case 'V':
+		ret = recv(fd, out, atoi(args[2]), MSG_DONTWAIT);
+		answer(ret, out, ret < 0 ? 0 : ret, 0);
+		return;
+	case 'H':
+		answer(shutdown(fd, atoi(args[2])), out, 0, 0);
+		return;
+	case 'Z':
+		/* What was delayed has come. */
+		usleep(60000);
+		answer(0, out, 0, 0);
+		return;
 	case 'X':
 		answer(close(fd), out, 0, 0);
+		socks[atoi(args[1]) & 63] = -1;
 		return;
 	case 'O':
 		bytes(args[4], in);
@@ -142,6 +166,7 @@ int main(int argc, char **argv)
 	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
 	int fd = open(argv[1], O_WRONLY);
 
+	memset(socks, -1, sizeof(socks));
 	if (argc != 2 || fd < 0 || write(fd, "0", 1) != 1)
 		return 2;
 	close(fd);

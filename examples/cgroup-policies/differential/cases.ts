@@ -51,7 +51,10 @@ export function encodeConfig(config: Config): Uint8Array {
     (config.text?.length ?? 1) - 1,
   ];
   rest.forEach((word, i) => view.setInt32(28 + i * 4, word, true));
-  out.set(new TextEncoder().encode(config.text ?? ''), 48);
+  out.set(
+    Uint8Array.from(config.text ?? '', (char) => char.charCodeAt(0)),
+    48,
+  );
   return out;
 }
 
@@ -60,6 +63,8 @@ const text = (value: string): string => hex(new TextEncoder().encode(value));
 const at = (ip: string, port: number): string => hex(encodeAddress({ ip, port }));
 const int = (value: number): string => hex(new Uint8Array(new Int32Array([value]).buffer));
 const [INET, INET6, STREAM, DGRAM] = [2, 10, 1, 2];
+/** SO_REUSEADDR of socket 2: ports of connections that are over may be bound again. */
+const REUSE = `O 2 1 2 ${int(1)} 4`;
 
 function sysctls(): Case[] {
   const cases: Case[] = [];
@@ -254,16 +259,105 @@ export const PACKET_CASES: readonly Case[] = [INET, INET6].flatMap((family) => {
   return [0, 1, 2, 3, 4, 5, 6, 7].map((verdict) => ({ hook: 'packet', before, config: { verdict }, calls }));
 });
 
-/** Callback flags, in `pos`, turn events on. */
+/** Callback flags, in `pos`, turn events on. Sockets 1 and 2 connect; 3 is what 2 accepts. */
 export const EVENT_CASES: readonly Case[] = [INET, INET6].flatMap((family) => {
   const own = family === INET ? '127.0.0.1' : '::1';
-  const before = [`S 1 ${family} ${STREAM} 0`, `S 2 ${family} ${STREAM} 0`, `B 2 ${at(own, 7777)}`];
-  const configs: Config[] = [{}, { flags: FLAGS.pos, pos: 4 }, { flags: FLAGS.pos, pos: 12 }];
+  const before = [`S 1 ${family} ${STREAM} 0`, `S 2 ${family} ${STREAM} 0`, REUSE, `B 2 ${at(own, 7777)}`];
+  const connect = `C 1 ${at(own, 7777)}`;
+  const configs: Config[] = [
+    {},
+    { flags: FLAGS.pos, pos: 4 },
+    { flags: FLAGS.pos, pos: 12 },
+    { flags: FLAGS.pos, pos: 0x85 },
+  ];
+  const lives: (readonly string[])[] = [
+    ['M 1 68656c6c6f', 'V 3 100', 'X 1', 'Z', 'V 3 100', 'X 3', 'Z', 'X 2'],
+    ['M 3 68656c6c6f', 'V 1 2', 'V 1 100', 'V 1 100', 'X 3', 'Z', 'X 1', 'Z', 'X 2'],
+    ['H 1 1', 'Z', 'M 1 00', 'V 3 10', 'M 3 0102', 'V 1 10', 'H 3 1', 'Z', 'V 1 10', 'X 1', 'X 3', 'X 2'],
+    ['M 1 0102', 'Z', 'X 3', 'Z', 'M 1 03', 'V 1 10', 'X 1', 'X 2'],
+    ['X 1', 'Z', 'M 3 01', 'Z', 'M 3 02', 'V 3 1', 'X 3', 'X 2'],
+    ['H 3 0', 'V 3 5', 'H 1 2', 'Z', 'X 3', 'Z', 'X 1', 'H 2 0', 'X 2'],
+    ['H 1 3', 'V 2 4', 'M 2 00', 'X 3', 'Z', 'X 1', 'Z', 'X 2'],
+  ];
   return configs.flatMap((config) => [
-    { hook: 'event', before, config, calls: ['L 2', `C 1 ${at(own, 7777)}`] },
-    { hook: 'event', before: [...before, 'L 2'], config, calls: [`C 1 ${at(own, 7777)}`] },
+    { hook: 'event', before, config, calls: ['L 2', connect] },
+    { hook: 'event', before: [...before, 'L 2'], config, calls: [connect] },
     { hook: 'event', before, config, calls: [`C 1 ${at(own, 7776)}`] },
+    // Closing a listener resets what nobody accepted.
+    { hook: 'event', before: [...before, 'L 2', connect], config, calls: ['X 2', 'Z', 'V 1 10', 'M 1 00'] },
+    { hook: 'event', before: [...before, 'L 2'], config, calls: [connect, 'X 2', 'Z', 'V 1 10', 'V 1 10', 'X 1'] },
+    {
+      hook: 'event',
+      before: [...before, 'L 2'],
+      config,
+      calls: [connect, 'C 1 00000000000000000000000000000000', 'Z', 'A 2 3', 'V 3 5'],
+    },
+    ...lives.map((calls) => ({
+      hook: 'event',
+      before: [...before, 'L 2'],
+      config,
+      calls: [connect, 'A 2 3', ...calls],
+    })),
   ]);
+});
+
+/** Options that programs set at the moment of connecting (pos 3) or being connected. */
+export const OPTION_CASES: readonly Case[] = [INET, INET6].flatMap((family) => {
+  const own = family === INET ? '127.0.0.1' : '::1';
+  const before = [
+    `S 1 ${family} ${STREAM} 0`,
+    `S 2 ${family} ${STREAM} 0`,
+    REUSE,
+    `B 2 ${at(own, 7777)}`,
+    'L 2',
+    // Defaults are the machine's.
+    `O 1 1 7 ${int(20_000)} 4`,
+    `O 1 1 8 ${int(20_000)} 4`,
+    `O 1 6 13 ${text('reno')} 4`,
+  ];
+  const word = (value: number): string => String.fromCharCode(...new Uint8Array(new Int32Array([value]).buffer));
+  const wanted: [number, number, string][] = [
+    [1, 7, word(20_000)],
+    [1, 7, word(1)],
+    [1, 8, word(100_000)],
+    [1, 12, word(6)],
+    [1, 18, word(100)],
+    [1, 36, word(77)],
+    [1, 47, word(1_000_000)],
+    [1, 7, 'abc'],
+    [1, 3, word(1)],
+    [1, 9999, word(1)],
+    // Since 6.0 sockets of IPv6 have a TOS, too.
+    ...(family === INET ? [[0, 1, word(0x20)] as [number, number, string]] : []),
+    [0, 1, 'x'],
+    [0, 9999, word(1)],
+    [41, 67, word(0x20)],
+    [41, 67, 'xy'],
+    [41, 9999, word(1)],
+    [6, 13, 'reno\0'],
+    [6, 13, 'nonesuch\0'],
+    [6, 13, 'reno'],
+    [6, 1001, word(20)],
+    [6, 1001, word(0)],
+    [6, 1001, 'abc'],
+    [6, 1002, word(30)],
+    [6, 1002, word(-1)],
+    [6, 27, word(1)],
+    [6, 27, word(5)],
+    [6, 28, word(0)],
+    [6, 9999, word(1)],
+    [17, 1, word(1)],
+    [4660, 1, word(1)],
+  ];
+  const readBack = ['G 1 1 7 4', 'G 1 1 8 4', 'G 1 1 12 4', 'G 1 1 36 4', 'G 1 6 13 16'];
+  return [3, 4].flatMap((pos) =>
+    wanted.map(([level, optname, value]) => ({
+      hook: 'option',
+      before,
+      config: { level, optname, text: value, pos },
+      calls: [`C 1 ${at(own, 7777)}`, ...readBack],
+    })),
+  );
 });
 
 /** The program asked once a socket is bound denies, or does not. */

@@ -318,21 +318,70 @@ int ingress(struct __sk_buff *skb)
 	return (c->verdict >> 2) & 1;
 }
 
+/* TCP events in the order they came: what they are, of which socket, and what it had received by then. */
+struct event {
+	__u32 op;
+	__u32 args[2];
+	__u32 state;
+	__u32 full;
+	__u32 family;
+	__u32 local_port; /* 0 where the kernel chose it */
+	__u32 received;
+	__u32 segments;
+	__s32 flags;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 48);
+	__type(key, __u32);
+	__type(value, struct event);
+} event_log SEC(".maps");
+
 SEC("sockops")
 int events(struct bpf_sock_ops *ctx)
 {
+	struct event *e;
 	__u32 at;
 
-	/* Half-made sockets are not compared. */
-	if (!ctx->is_fullsock)
-		return 1;
 	BEGIN
 	at = n->calls - 1;
-	if (at < 11)
-		n->seen[at] = ctx->op | ctx->args[0] << 8 | ctx->args[1] << 16 | ctx->state << 24;
+	e = bpf_map_lookup_elem(&event_log, &at);
+	if (!e)
+		return 1;
+	e->op = ctx->op;
+	/* Later kernels say how long a round trip took. */
+	if (ctx->op != 12) {
+		e->args[0] = ctx->args[0];
+		e->args[1] = ctx->args[1];
+	}
+	e->state = ctx->state;
+	e->full = ctx->is_fullsock;
+	e->family = ctx->family;
+	e->local_port = ctx->local_port < 32768 ? ctx->local_port : 0;
+	e->received = ctx->bytes_received;
+	e->segments = ctx->data_segs_in;
 	if (c->flags & SET_POS)
-		bpf_sock_ops_cb_flags_set(ctx, c->pos);
+		e->flags = bpf_sock_ops_cb_flags_set(ctx, c->pos);
 	return c->verdict & 1;
+}
+
+/* Sets an option when a connection is there, and reads it. */
+SEC("sockops")
+int options(struct bpf_sock_ops *ctx)
+{
+	__u32 len;
+
+	BEGIN
+	/* Of those with a connection, the one that called. */
+	if (ctx->op != 4 && !(ctx->op == 3 && c->pos == 3))
+		return 1;
+	len = (c->text_len & 15) + 1;
+	n->seen[0] = bpf_setsockopt(ctx, c->level, c->optname, c->text, len);
+	n->seen[1] = bpf_getsockopt(ctx, c->level, c->optname, n->name, len);
+	n->seen[2] = ctx->snd_cwnd;
+	n->seen[3] = ctx->snd_ssthresh;
+	return 1;
 }
 
 char LICENSE[] SEC("license") = "GPL";

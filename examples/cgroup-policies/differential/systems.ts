@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createHost } from '@tsbpf/host';
-import { createKernel, openObject, type BpfObject, ENOTCONN, EBADF } from 'tsbpf';
+import { createKernel, openObject, type BpfObject, type EngineName, EAGAIN, ENOTCONN, EBADF } from 'tsbpf';
 import { encodeAddress, type SimSocket } from '@tsbpf/cgroup';
 
 const HERE = import.meta.dirname;
@@ -31,8 +31,9 @@ export function cgroupMount(): string | undefined {
 /** Programs that see packets and TCP events: attached by themselves, for they would count those of other cases. */
 export const PACKET_PROGS = ['egress', 'ingress'];
 export const EVENT_PROGS = ['events'];
+export const OPTION_PROGS = ['options'];
 export const POST_BIND_PROGS = ['post4', 'post6'];
-const APART = [...PACKET_PROGS, ...EVENT_PROGS];
+const APART = [...PACKET_PROGS, ...EVENT_PROGS, ...OPTION_PROGS];
 
 function attachAll(obj: BpfObject, fd: number, names: readonly string[] | undefined): void {
   for (const prog of Object.values(obj.progs)) {
@@ -70,6 +71,8 @@ export async function openReal(names?: readonly string[]): Promise<Side> {
     const child = spawn(binary, [join(dir, 'cgroup.procs')], { stdio: ['pipe', 'pipe', 'inherit'] });
     actor = child;
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    // A dead actor is noticed when it is read from.
+    child.stdin.on('error', () => undefined);
     const next = async (): Promise<string> => {
       const { value, done } = await lines.next();
       if (done === true) throw new TypeError('the actor died');
@@ -94,8 +97,8 @@ export async function openReal(names?: readonly string[]): Promise<Side> {
 }
 
 /** The simulation. */
-export function openSimulated(names?: readonly string[]): Side {
-  const kernel = createKernel({ checked: true });
+export function openSimulated(names?: readonly string[], engine: EngineName = 'interpreter'): Side {
+  const kernel = createKernel(engine === 'interpreter' ? { checked: true } : { engine });
   kernel.cgroups.create('/actor');
   const task = kernel.cgroups.spawn({ cgroup: '/actor' });
   const obj = openObject(OBJECT, { sys: kernel });
@@ -132,6 +135,21 @@ export function openSimulated(names?: readonly string[]): Side {
         return answer(socket(a1).connect(unhex(a2)));
       case 'L':
         return answer(socket(a1).listen());
+      case 'A': {
+        const child = socket(a1).accept();
+        if (child !== undefined) sockets.set(a2, child);
+        return answer(child === undefined ? -EAGAIN : 0);
+      }
+      case 'M':
+        return answer(socket(a1).send(unhex(a2)));
+      case 'V': {
+        const got = socket(a1).recv(Number(a2));
+        return typeof got === 'number' ? answer(got) : answer(got.length, got);
+      }
+      case 'H':
+        return answer(socket(a1).shutdown(Number(a2)));
+      case 'Z':
+        return answer(0);
       case 'T':
         return answer(a2 === '-' ? socket(a1).sendto('hello') : socket(a1).sendto('hello', unhex(a2)));
       case 'R': {
@@ -147,7 +165,7 @@ export function openSimulated(names?: readonly string[]): Side {
       case 'N':
         return answer(0, address({ ip: socket(a1).local.ip, port: 0 }));
       case 'X':
-        socket(a1).close();
+        sockets.get(a1)?.close();
         return answer(sockets.delete(a1) ? 0 : -EBADF);
       case 'O':
         return answer(socket(a1).setsockopt(Number(a2), Number(a3), unhex(a4), Number(a5)));

@@ -8,6 +8,7 @@ import { cgroupArrayMapType } from './maps/cgroup-array.ts';
 import { cgroupStorageMapType } from './maps/cgroup-storage.ts';
 import { percpuCgroupStorageMapType } from './maps/percpu-cgroup-storage.ts';
 import { sockCtxHelpers } from './helpers/sock-ctx.ts';
+import { sockoptHelpers } from './helpers/sockopt.ts';
 import { sysctlHelpers } from './helpers/sysctl.ts';
 import { cgroupProgTypes } from './rows.ts';
 import { testRunCgroupSkb } from './run/test-run.ts';
@@ -21,6 +22,7 @@ const cgroupHelpers: readonly HelperRow[] = [
   ...cgroupFactsHelpers,
   ...localStorageHelpers,
   ...sockCtxHelpers,
+  ...sockoptHelpers,
   ...sysctlHelpers,
 ];
 

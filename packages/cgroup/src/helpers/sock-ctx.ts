@@ -3,12 +3,11 @@
 import { EAFNOSUPPORT, EINVAL, InternalError } from '@tsbpf/uapi';
 import { defineHelper, type HelperCall, type HelperRow } from '@tsbpf/core';
 import { returnWords } from '@tsbpf/helpers';
-import { isFullSock, netOf, writeField } from '@tsbpf/net';
+import { isFullSock, netOf, SOCK_OPS_ALL_CB_FLAGS, writeField } from '@tsbpf/net';
 import { cgroupsOf } from '../cgroups.ts';
 import { Context } from '../run/context.ts';
 import { AF_INET, AF_INET6, decodeAddress, SIN6_LEN_RFC2133, SOCKADDR_IN_BYTES } from '../socket/address.ts';
 import { bindAddress } from '../socket/bind.ts';
-import { SOCK_OPS_ALL_CB_FLAGS } from '../socket/sock-ops.ts';
 
 /** `sockaddr.sa_family`. */
 const FAMILY_BYTES = 2;

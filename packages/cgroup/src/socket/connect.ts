@@ -5,13 +5,12 @@ import {
   BPF_CGROUP_INET6_CONNECT,
   EAFNOSUPPORT,
   EAGAIN,
-  ECONNREFUSED,
   EINVAL,
   EISCONN,
   ENETUNREACH,
   EOPNOTSUPP,
 } from '@tsbpf/uapi';
-import { TCP_CLOSE, TCP_LISTEN } from '@tsbpf/net';
+import { SOCK_OPS_TCP_LISTEN_CB, TCP_CLOSE, TCP_LISTEN } from '@tsbpf/net';
 import {
   AF_INET,
   AF_INET6,
@@ -26,32 +25,21 @@ import {
   type SocketAddress,
 } from './address.ts';
 import { runAddrHook } from './addr-hook.ts';
-import { autobind, findReceiver, isLocal, orLoopback, setLocal, setRemote, setState } from './endpoints.ts';
+import { autobind, isLocal, markRcuFree, orLoopback, setLocal, setRemote, setState } from './endpoints.ts';
 import { sourceFor } from './route.ts';
-import {
-  callRoundTrip,
-  callSockOps,
-  callStateChange,
-  SOCK_OPS_ACTIVE_ESTABLISHED_CB,
-  SOCK_OPS_NEEDS_ECN,
-  SOCK_OPS_PASSIVE_ESTABLISHED_CB,
-  SOCK_OPS_RWND_INIT,
-  SOCK_OPS_TCP_CONNECT_CB,
-  SOCK_OPS_TCP_LISTEN_CB,
-  SOCK_OPS_TIMEOUT_INIT,
-} from './sock-ops.ts';
+import { handshake } from './handshake.ts';
+import { callSockOps } from './sock-ops.ts';
+import { disconnectStream, TCP_ESTABLISHED } from './stream.ts';
 import { SOCK_STREAM } from './kinds.ts';
 import type { SimSocket } from './socket.ts';
 
-export const TCP_ESTABLISHED = 1;
-const TCP_SYN_SENT = 2;
-const TCP_SYN_RECV = 3;
 const IPV6_V6ONLY = '41/26';
 
 /** Forgets the other end. */
 function disconnect(socket: SimSocket): number {
+  if (socket.type === SOCK_STREAM) disconnectStream(socket);
+  else setState(socket, TCP_CLOSE);
   setRemote(socket, undefined);
-  setState(socket, TCP_CLOSE);
   return 0;
 }
 
@@ -79,42 +67,6 @@ function destination(socket: SimSocket, address: Uint8Array): { ip: Uint8Array; 
   if (family !== AF_INET6) return -EAFNOSUPPORT;
   if (isV4Mapped(ip) && (socket.options.get(IPV6_V6ONLY) ?? 0) !== 0) return -ENETUNREACH;
   return { ip: orLoopback(ip), port };
-}
-
-/** The handshake, with what programs are told of it on both sides. */
-function handshake(socket: SimSocket): number {
-  const remote = socket.remote as { ip: Uint8Array; port: number };
-  setState(socket, TCP_SYN_SENT);
-  callSockOps(socket, SOCK_OPS_TCP_CONNECT_CB);
-  callSockOps(socket, SOCK_OPS_RWND_INIT);
-  callSockOps(socket, SOCK_OPS_TIMEOUT_INIT);
-  callSockOps(socket, SOCK_OPS_NEEDS_ECN);
-  const listener = findReceiver(socket, remote, (other) => other.state === TCP_LISTEN);
-  if (listener === undefined) {
-    callStateChange(socket, TCP_SYN_SENT, TCP_CLOSE);
-    setState(socket, TCP_CLOSE);
-    setRemote(socket, undefined);
-    return -ECONNREFUSED;
-  }
-  callRoundTrip(socket);
-  callStateChange(socket, TCP_SYN_SENT, TCP_ESTABLISHED);
-  setState(socket, TCP_ESTABLISHED);
-  callSockOps(socket, SOCK_OPS_ACTIVE_ESTABLISHED_CB);
-
-  const { family } = listener;
-  const child = listener.makeChild();
-  const mine = socket.local;
-  const shape = (ip: Uint8Array): Uint8Array =>
-    family === AF_INET6 && ip.length === 4 ? v4Mapped(ip) : family === AF_INET ? ip.subarray(-4) : ip;
-  setLocal(child, { ip: shape(remote.ip), port: remote.port });
-  setRemote(child, { ip: shape(mine.ip), port: mine.port });
-  setState(child, TCP_SYN_RECV);
-  callRoundTrip(child);
-  callSockOps(child, SOCK_OPS_PASSIVE_ESTABLISHED_CB);
-  callStateChange(child, TCP_SYN_RECV, TCP_ESTABLISHED);
-  setState(child, TCP_ESTABLISHED);
-  listener.pending.push(child);
-  return 0;
 }
 
 /** Connects to what a program makes of the address, if it lets it. */
@@ -147,6 +99,7 @@ export function listenSocket(socket: SimSocket): number {
   const err = autobind(socket);
   if (err < 0) return err;
   setState(socket, TCP_LISTEN);
+  markRcuFree(socket);
   callSockOps(socket, SOCK_OPS_TCP_LISTEN_CB);
   return 0;
 }

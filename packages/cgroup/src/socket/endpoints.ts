@@ -1,45 +1,70 @@
 // SPDX-License-Identifier: MIT
 // A socket's two ends, as members of its structure and in the table of sockets.
 import { EADDRINUSE } from '@tsbpf/uapi';
+import type { KernelServices } from '@tsbpf/core';
 import { writeField } from '@tsbpf/net';
 import { AF_INET, isAny, isV4Mapped } from './address.ts';
 import { SOCK_STREAM } from './kinds.ts';
 import type { Endpoint, SimSocket } from './socket.ts';
 
+const SOCK_RCU_FREE = 0x800000n;
+
 const swap16 = (value: number): number => ((value & 0xff) << 8) | (value >>> 8);
 
-function writeBytes(socket: SimSocket, path: string, bytes: Uint8Array): void {
-  const field = socket.kernel.types.tryResolve(path);
-  if (field !== undefined) socket.kernel.mem.writeBytes(socket.sk.off + field.off, bytes.subarray(0, field.size));
+function writeBytes(kernel: KernelServices, sk: number, what: { path: string; bytes: Uint8Array }): void {
+  const field = kernel.types.tryResolve(what.path);
+  if (field !== undefined) kernel.mem.writeBytes(sk + field.off, what.bytes.subarray(0, field.size));
 }
 
 /** The IPv4 form of an address an IPv4 member holds: the last word of a mapped one, or zero. */
 const v4Part = (ip: Uint8Array): Uint8Array =>
   ip.length === 4 ? ip : isV4Mapped(ip) ? ip.subarray(12) : new Uint8Array(4);
 
+/** Writes the ends of a socket, or of a request, into what all of them have. */
+export function writeEnds(
+  kernel: KernelServices,
+  sk: number,
+  { local, remote, family }: { local?: Endpoint; remote?: Endpoint; family: number },
+): void {
+  const put = (path: string, bytes: Uint8Array): void => writeBytes(kernel, sk, { path, bytes });
+  if (local !== undefined) {
+    put('sock_common.skc_rcv_saddr', v4Part(local.ip));
+    if (family !== AF_INET) put('sock_common.skc_v6_rcv_saddr', local.ip);
+    writeField(kernel, sk, 'sock_common.skc_num', local.port);
+  }
+  if (remote !== undefined) {
+    put('sock_common.skc_daddr', v4Part(remote.ip));
+    if (family !== AF_INET) put('sock_common.skc_v6_daddr', remote.ip);
+    writeField(kernel, sk, 'sock_common.skc_dport', swap16(remote.port));
+  }
+}
+
 /** Sets address and port the socket is bound to. */
 export function setLocal(socket: SimSocket, end: Endpoint): void {
   socket.local = end;
-  const { kernel, sk } = socket;
-  writeBytes(socket, 'sock_common.skc_rcv_saddr', v4Part(end.ip));
-  writeBytes(socket, 'inet_sock.inet_saddr', v4Part(end.ip));
-  if (socket.family !== AF_INET) writeBytes(socket, 'sock_common.skc_v6_rcv_saddr', end.ip);
-  writeField(kernel, sk.off, 'sock_common.skc_num', end.port);
+  const { kernel, sk, family } = socket;
+  writeEnds(kernel, sk.off, { local: end, family });
+  writeBytes(kernel, sk.off, { path: 'inet_sock.inet_saddr', bytes: v4Part(end.ip) });
   writeField(kernel, sk.off, 'inet_sock.inet_sport', swap16(end.port));
 }
 
 /** Sets the other end; undefined for none. */
 export function setRemote(socket: SimSocket, end: Endpoint | undefined): void {
   socket.remote = end;
-  const ip = end?.ip ?? new Uint8Array(socket.family === AF_INET ? 4 : 16);
-  writeBytes(socket, 'sock_common.skc_daddr', v4Part(ip));
-  if (socket.family !== AF_INET) writeBytes(socket, 'sock_common.skc_v6_daddr', ip);
-  writeField(socket.kernel, socket.sk.off, 'sock_common.skc_dport', swap16(end?.port ?? 0));
+  const { kernel, sk, family } = socket;
+  const none = { ip: new Uint8Array(family === AF_INET ? 4 : 16), port: 0 };
+  writeEnds(kernel, sk.off, { remote: end ?? none, family });
 }
 
+/** Changes the state and tells nobody. */
 export function setState(socket: SimSocket, state: number): void {
-  socket.state = state;
   writeField(socket.kernel, socket.sk.off, 'sock_common.skc_state', state);
+}
+
+/** Programs need no reference while they look at it. @see include/net/sock.h, SOCK_RCU_FREE */
+export function markRcuFree({ kernel, sk }: SimSocket): void {
+  const at = sk.off + kernel.types.resolve('sock_common.skc_flags').off;
+  kernel.mem.write64(at, kernel.mem.read64(at) | SOCK_RCU_FREE);
 }
 
 /** Two bound addresses that packets to one could reach the other by. */

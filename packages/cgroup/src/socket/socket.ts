@@ -9,7 +9,17 @@ import {
   UsageError,
 } from '@tsbpf/uapi';
 import type { KernelServices, Task } from '@tsbpf/core';
-import { createSock, freeSock, netOf, readField, TCP_CLOSE, writeField, type Sock } from '@tsbpf/net';
+import {
+  cloneSkStorage,
+  congestionOf,
+  createSock,
+  freeSock,
+  installSocket,
+  netOf,
+  readField,
+  writeField,
+  type Sock,
+} from '@tsbpf/net';
 import type { Cgroups } from '../cgroups.ts';
 import { runGetsockoptHook, runSetsockoptHook, type GetResult } from '../sockopt/hook.ts';
 import { kernelGetsockopt, kernelSetsockopt } from '../sockopt/kernel-sockopt.ts';
@@ -20,7 +30,9 @@ import { bindSocket } from './bind.ts';
 import { connectSocket, listenSocket } from './connect.ts';
 import { receiveDatagram, sendDatagram, type Datagram, type ReceivedDatagram } from './datagram.ts';
 import { PROTOCOLS, SOCK_STREAM } from './kinds.ts';
+import { freeParts, initIpv6Part, initTcpSock } from './parts.ts';
 import { runSockHook } from './sock-hook.ts';
+import { closeStream, receiveStream, sendStream, shutdownStream } from './stream.ts';
 
 /** Members an accepted socket has from the listening one. */
 const INHERITED = [
@@ -29,7 +41,11 @@ const INHERITED = [
   'sock.sk_mark',
   'sock.sk_priority',
   'sock_common.skc_bound_dev_if',
+  'sock.sk_rcvlowat',
+  'inet_sock.tos',
   'tcp_sock.bpf_sock_ops_cb_flags',
+  'tcp_sock.snd_cwnd_clamp',
+  'tcp_sock.snd_ssthresh',
 ];
 
 export interface SocketOptions {
@@ -61,15 +77,21 @@ export class SimSocket {
   readonly sk: Sock;
   /** Options that are not members of the structure, by level and number. */
   readonly options = new Map<string, number>();
-  congestion = 'cubic';
   local: Endpoint;
   remote: Endpoint | undefined = undefined;
-  /** TCP_CLOSE, TCP_LISTEN or TCP_ESTABLISHED. */
-  state: number = TCP_CLOSE;
-  readonly received: Datagram[] = [];
+  received: Datagram[] = [];
   /** Connections waiting for accept(2). */
-  readonly pending: SimSocket[] = [];
+  pending: SimSocket[] = [];
+  /** The other end of a connection. */
+  peer: SimSocket | undefined = undefined;
+  /** Bytes of a connection that nobody has read yet. */
+  stream: readonly Uint8Array[] = [];
+  /** The errno that the next call answers; 0 for none. */
+  error = 0;
+  /** The other end of a connection has closed. */
+  done = false;
   closed = false;
+  #fd = -1;
 
   constructor(cgroups: Cgroups, task: Task, options: Required<SocketOptions> & { cgroup?: Cgroup }) {
     const { kernel } = cgroups;
@@ -96,20 +118,44 @@ export class SimSocket {
       'sock.sk_rcvbuf',
       Number(this.sysctlNumber(this.type === SOCK_STREAM ? 'net/ipv4/tcp_rmem' : 'net/core/rmem_default', 1)),
     );
+    if (this.type === SOCK_STREAM) initTcpSock(kernel, sk.off);
+    if (this.family === AF_INET6) initIpv6Part(kernel, sk.off);
     writeSockCgroup(kernel, sk.off, this.cgroup);
+    netOf(kernel).sockets.add(sk);
     cgroups.hold(this.cgroup);
     cgroups.holdProgs(this.cgroup);
     cgroups.sockets.add(this);
   }
 
-  /** The socket of a connection to this one, which listens: in its cgroup, with its options. */
-  makeChild(): SimSocket {
+  /**
+   * The socket of a connection to this one, which listens: in its cgroup, with its options and its storage. Undefined
+   * where there is no room for what it has from the listener.
+   */
+  makeChild(): SimSocket | undefined {
     const { family, type, protocol, cgroup, kernel, sk } = this;
     const child = new SimSocket(this.cgroups, this.task, { family, type, protocol, cgroup });
     for (const [name, value] of this.options) child.options.set(name, value);
-    child.congestion = this.congestion;
+    congestionOf(kernel).controls.inherit(sk.off, child.sk.off);
     for (const path of INHERITED) writeField(kernel, child.sk.off, path, readField(kernel, sk.off, path));
-    return child;
+    if (cloneSkStorage(kernel, sk.off, child.sk.off) === 0) return child;
+    child.close();
+    return undefined;
+  }
+
+  /** TCP_CLOSE, TCP_LISTEN, TCP_ESTABLISHED… */
+  get state(): number {
+    return readField(this.kernel, this.sk.off, 'sock_common.skc_state');
+  }
+
+  /**
+   * An fd of the process that makes bpf(2) calls, as if it had got the socket from the task (SCM_RIGHTS): what socket
+   * maps and per-socket storage take. The same as long as it is open. @errno EMFILE -EMFILE
+   */
+  fd(): number {
+    const { fds } = this.kernel;
+    const open = fds.file(this.#fd) as { readonly sock?: Sock } | undefined;
+    if (this.#fd < 0 || open?.sock !== this.sk) this.#fd = installSocket(this.kernel, this.sk, () => undefined);
+    return this.#fd;
   }
 
   get kernel(): KernelServices {
@@ -179,6 +225,25 @@ export class SimSocket {
   }
 
   /**
+   * Sends bytes of a connection: how many, or -errno.
+   * @errno EPIPE not connected @errno ECONNRESET @errno ETIMEDOUT programs let no segment pass
+   */
+  send(data: Uint8Array | string): number {
+    const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
+    return this.#asTask(() => sendStream(this, bytes));
+  }
+
+  /** Bytes of a connection, none at its end. @errno EAGAIN @errno ENOTCONN @errno ECONNRESET */
+  recv(room = 65536): Uint8Array | number {
+    return this.#asTask(() => receiveStream(this, room));
+  }
+
+  /** shutdown(2): 0 to receive no more, 1 to send no more, 2 for both. @errno ENOTCONN @errno EINVAL */
+  shutdown(how: number): number {
+    return this.#asTask(() => shutdownStream(this, how));
+  }
+
+  /**
    * setsockopt(2). A number is an int. `optlen` other than the bytes' number is what a careless program would pass.
    * @errno EPERM a program denies it @errno ENOPROTOOPT no such option @errno EINVAL @errno EFAULT
    */
@@ -209,9 +274,13 @@ export class SimSocket {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    this.pending.splice(0).forEach((socket) => socket.close());
+    if (this.type === SOCK_STREAM) this.#asTask(() => closeStream(this));
+    const { kernel, sk } = this;
     this.cgroups.sockets.delete(this);
-    freeSock(this.kernel, this.sk);
+    netOf(kernel).sockets.remove(sk);
+    congestionOf(kernel).controls.forget(sk.off);
+    freeParts(kernel, sk.off, this);
+    freeSock(kernel, sk);
     this.cgroups.putProgs(this.cgroup);
     this.cgroups.put(this.cgroup);
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Socket options of the simulated kernel, as tables. @see net/core/sock.c, net/ipv4/ip_sockglue.c, net/ipv4/tcp.c
-import { CAP_NET_ADMIN, EINVAL, ENOENT, ENOPROTOOPT, ENOSYS, EPERM, NotSupportedError } from '@tsbpf/uapi';
-import { readField, writeField } from '@tsbpf/net';
+import { CAP_NET_ADMIN, EINVAL, ENOPROTOOPT, ENOSYS, EPERM, NotSupportedError } from '@tsbpf/uapi';
+import { congestionOf, readField, writeField } from '@tsbpf/net';
 import { AF_INET6 } from '../socket/address.ts';
 import type { SimSocket } from '../socket/socket.ts';
 
@@ -13,8 +13,8 @@ const SOL_UDP = 17;
 const IPPROTO_TCP = 6;
 const INT_MAX = 0x7fffffff;
 /** @see include/net/sock.h, SOCK_MIN_SNDBUF */
-const SOCK_MIN_SNDBUF = 4608;
-const SOCK_MIN_RCVBUF = 2304;
+export const SOCK_MIN_SNDBUF = 4608;
+export const SOCK_MIN_RCVBUF = 2304;
 
 /** An option of 4 bytes. */
 export interface IntOption {
@@ -121,7 +121,6 @@ const INT_OPTIONS: readonly IntOption[] = [
 
 /** TCP_CONGESTION and the algorithms there are. */
 const TCP_CONGESTION = 13;
-const CONGESTION_CONTROLS = ['cubic', 'reno'];
 const TCP_CA_NAME_MAX = 16;
 
 export type OptionTarget =
@@ -162,14 +161,13 @@ export function setCongestion(socket: SimSocket, bytes: Uint8Array): number {
   if (bytes.length < 1) return -EINVAL;
   const end = bytes.subarray(0, TCP_CA_NAME_MAX - 1).findIndex((byte) => byte === 0);
   const name = new TextDecoder().decode(bytes.subarray(0, end < 0 ? TCP_CA_NAME_MAX - 1 : end));
-  if (!CONGESTION_CONTROLS.includes(name)) return -ENOENT;
-  socket.congestion = name;
-  return 0;
+  const change = { load: true, reinit: true, privileged: socket.capable(CAP_NET_ADMIN) };
+  return congestionOf(socket.kernel).controls.set(socket.sk.off, name, change);
 }
 
 /** The name, padded with NUL to the 16 bytes the kernel answers. */
 export function congestionBytes(socket: SimSocket): Uint8Array {
   const out = new Uint8Array(TCP_CA_NAME_MAX);
-  new TextEncoder().encodeInto(socket.congestion, out);
+  new TextEncoder().encodeInto(congestionOf(socket.kernel).controls.nameOf(socket.sk.off), out);
   return out;
 }

@@ -37,6 +37,9 @@ export const DEFAULT_SYSCTLS: readonly SysctlOptions[] = [
   { name: 'net/ipv4/tcp_rmem', type: 'int', value: [4096, 131072, 6291456], min: 1n },
   { name: 'net/ipv4/tcp_wmem', type: 'int', value: [4096, 16384, 4194304], min: 1n },
   flag('net/ipv4/tcp_syncookies', 1),
+  flag('net/ipv4/tcp_ecn', 2),
+  { name: 'net/ipv4/tcp_syn_retries', type: 'int', value: 6, min: 1n, max: 127n },
+  flag('net/ipv4/tcp_retries2', 15),
   flag('net/ipv6/conf/all/forwarding'),
   flag('net/ipv6/conf/all/disable_ipv6'),
 ];
