@@ -7,6 +7,14 @@ import type { Unit, UnitFunc } from './unit.ts';
 /** Registers, AX included. */
 const REGS = 12;
 
+/** A main function written where it is called: locals with the base, R1 and R0, and where to go at its end. */
+export interface Placed {
+  readonly base: number;
+  readonly ctx: number;
+  readonly r0: number;
+  readonly exit: Label;
+}
+
 /**
  * A function being written, or a copy of one inside its caller. BPF registers are i64 locals; R10 is no local: it is
  * the frame's base plus a constant, and so is whatever else is known to point into the stack.
@@ -20,22 +28,30 @@ export class Body {
   /** A copy ends at this label; a function of its own returns. */
   readonly exit: Label | undefined;
   /** The local with the base of the outermost frame of this Wasm function. */
-  readonly base = 0;
+  readonly base: number;
   /** Registers that are R10 plus so many bytes. */
   known: (number | undefined)[];
   readonly #locals: (number | undefined)[];
   readonly #borrowed: number[] = [];
   #loops: number | undefined;
 
-  constructor(unit: Unit, fn: FunctionBuilder, func: UnitFunc, caller?: { body: Body; exit: Label }) {
+  constructor(unit: Unit, fn: FunctionBuilder, func: UnitFunc, caller?: { body: Body; exit: Label } | Placed) {
     this.unit = unit;
     this.fn = fn;
     this.func = func;
     this.exit = caller?.exit;
-    this.bias = caller === undefined ? 0 : caller.body.bias + MAX_BPF_STACK;
-    // A copy shares R0 to R5 with its caller, who may not read its own again.
     this.#locals = new Array<number | undefined>(REGS).fill(undefined);
     this.known = new Array<number | undefined>(REGS).fill(undefined);
+    if (caller !== undefined && 'ctx' in caller) {
+      this.base = caller.base;
+      this.bias = 0;
+      this.#locals[0] = caller.r0;
+      this.#locals[1] = caller.ctx;
+      return;
+    }
+    this.base = 0;
+    this.bias = caller === undefined ? 0 : caller.body.bias + MAX_BPF_STACK;
+    // A copy shares R0 to R5 with its caller, who may not read its own again.
     if (caller === undefined) {
       let param = 1;
       for (let reg = 1; reg <= 5; reg++) if ((func.args & (1 << reg)) !== 0) this.#locals[reg] = param++;

@@ -5,6 +5,7 @@ import { InternalError } from '@tsbpf/uapi';
 import { I32, I64, memOp, op, type FunctionBuilder } from '@tsbpf/wasm';
 import { blockArgAt, pushLevel } from './level.ts';
 import { LEVEL, SCRATCH, type EntryPoint } from './source.ts';
+import { Body } from './body.ts';
 import type { Unit } from './unit.ts';
 
 /** Pushes the address of an offset in a local: 0 is NULL. */
@@ -31,7 +32,8 @@ function pushWords(fn: FunctionBuilder, lo: number): void {
 
 /**
  * `run(ctx, base) → low word of R0` and `batch(ctx, stride, count, results, base)`; both leave R0 in the globals `r0Lo`
- * and `r0Hi`. `batchesOut`: the program calls out, so that the context of each run of a batch must be known there.
+ * and `r0Hi`. A small main function stands in the loop of a batch
+ * itself.
  */
 export function writeRuns(unit: Unit, main: FunctionBuilder): void {
   const { module } = unit;
@@ -40,9 +42,9 @@ export function writeRuns(unit: Unit, main: FunctionBuilder): void {
   module.export(unit.exportName('r0Lo'), { global: lo });
   module.export(unit.exportName('r0Hi'), { global: hi });
 
-  /** Pops R0 and leaves it in the globals; pushes the low word. */
+  /** Leaves R0 in the globals. */
   const keepR0 = (fn: FunctionBuilder, r0: number): void => {
-    fn.localTee(r0);
+    fn.localGet(r0);
     fn.i64ConstS32(32);
     fn.op(op.i64ShrU);
     fn.op(op.i32WrapI64);
@@ -50,19 +52,30 @@ export function writeRuns(unit: Unit, main: FunctionBuilder): void {
     fn.localGet(r0);
     fn.op(op.i32WrapI64);
     fn.globalSet(lo);
-    fn.localGet(r0);
-    fn.op(op.i32WrapI64);
   };
   const run = module.func({ name: 'run', params: [I32, I32], results: [I32], exportAs: unit.exportName('run') });
   run.localGet(1);
   pushAddress(run, 0);
   run.i32Const(0);
   run.call(main);
-  keepR0(run, run.local(I64));
+  const last = run.local(I64);
+  run.localSet(last);
+  keepR0(run, last);
+  run.localGet(last);
+  run.op(op.i32WrapI64);
 
+  writeBatch(unit, main, keepR0);
+}
+
+/** Main functions of at most so many instructions are part of the loop of a batch. */
+const PLACED_INSNS = 512;
+
+function writeBatch(unit: Unit, main: FunctionBuilder, keepR0: (fn: FunctionBuilder, r0: number) => void): void {
+  const { module } = unit;
   const [ctx, stride, count, results, base] = [0, 1, 2, 3, 4];
   const batch = module.func({ name: 'batch', params: [I32, I32, I32, I32, I32], exportAs: unit.exportName('batch') });
-  const r0 = batch.local(I64);
+  const r0 = batch.local(I64, 'r0');
+  const address = batch.local(I64, 'r1');
   const done = batch.block();
   const again = batch.loop();
   batch.localGet(count);
@@ -73,13 +86,14 @@ export function writeRuns(unit: Unit, main: FunctionBuilder): void {
     batch.localGet(ctx);
     batch.memory(memOp.i32Store, SCRATCH.batchCtx);
   }
-  batch.localGet(results);
+  pushAddress(batch, ctx);
+  batch.localSet(address);
   // What is attached to main runs in its place.
   batch.globalGet(unit.patchedFlag(0));
-  batch.if(I64);
+  batch.if();
   batch.i32Const(0);
   batch.localGet(ctx);
-  pushAddress(batch, ctx);
+  batch.localGet(address);
   batch.i64ConstS32(32);
   batch.op(op.i64ShrU);
   batch.op(op.i32WrapI64);
@@ -91,13 +105,28 @@ export function writeRuns(unit: Unit, main: FunctionBuilder): void {
   batch.i64ConstS32(32);
   batch.op(op.i64Shl);
   batch.op(op.i64Or);
+  batch.localSet(r0);
   batch.else();
-  batch.localGet(base);
-  pushAddress(batch, ctx);
-  batch.i32Const(0);
-  batch.call(main);
+  const func = unit.funcAt(unit.source.entries[0].start);
+  // Tail calls replace the frame of a function; a dispatcher begins with locals that are zero.
+  const small = func.graph.insnCount <= PLACED_INSNS && func.blockArgs === 0;
+  if (small && !unit.usesTailCalls && func.order.reducible) {
+    const exit = batch.block();
+    const body = new Body(unit, batch, func, { base, ctx: address, r0, exit });
+    unit.writeFunction(body);
+    body.end();
+    batch.end();
+  } else {
+    batch.localGet(base);
+    batch.localGet(address);
+    batch.i32Const(0);
+    batch.call(main);
+    batch.localSet(r0);
+  }
   batch.end();
-  keepR0(batch, r0);
+  batch.localGet(results);
+  batch.localGet(r0);
+  batch.op(op.i32WrapI64);
   batch.memory(memOp.i32Store);
   for (const [local, step] of [
     [ctx, stride],
@@ -116,6 +145,7 @@ export function writeRuns(unit: Unit, main: FunctionBuilder): void {
   batch.br(again);
   batch.end();
   batch.end();
+  keepR0(batch, r0);
 }
 
 /** `bodyN(base, words of R1 to R5) → low word of R0`, the high one in the scratch area: entry behind the slot. */

@@ -3,7 +3,7 @@
 import { I32, memOp, op, type FunctionBuilder } from '@tsbpf/wasm';
 import type { BpfMap, MapWasmEmitter, WasmCall } from '@tsbpf/core';
 import { HtabMap } from '../hash/htab-map.ts';
-import { hashFind } from './hash-find.ts';
+import { emitFind } from './hash-find.ts';
 import { emitHashDelete, emitHashUpdate } from './hash-update.ts';
 
 /** Emits what a found element leads to: takes its offset from a local, leaves an i32. */
@@ -17,11 +17,8 @@ function pushValue(fn: FunctionBuilder, elem: number, map: HtabMap): void {
 
 function emitLookup(call: WasmCall, name: string, map: BpfMap, found: Found | undefined): boolean {
   if (!(map instanceof HtabMap) || (name !== 'lookup' && name !== 'lookupRaw')) return false;
-  const find = hashFind(call, map);
-  if (find === undefined) return false;
+  if (!emitFind(call, map, () => call.arg(2))) return false;
   const { fn } = call;
-  call.arg(2);
-  fn.call(find);
   if (name === 'lookupRaw' || found === undefined) return true;
   const elem = fn.borrowLocal(I32);
   fn.localTee(elem);

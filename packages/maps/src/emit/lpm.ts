@@ -5,6 +5,7 @@ import type { MapWasmEmitter } from '@tsbpf/core';
 import { KEY_DATA, NODE, TrieMap } from '../lpm/trie-map.ts';
 
 const KEY = 0;
+const WORD = 4;
 
 interface Locals {
   readonly node: number;
@@ -176,15 +177,113 @@ function emitMatch(fn: FunctionBuilder, map: TrieMap): void {
   fn.localGet(found);
 }
 
+/** Turns the i32 on the stack around: its first byte in memory becomes the highest. */
+function emitSwap(fn: FunctionBuilder, temp: number): void {
+  fn.localTee(temp);
+  fn.i32Const(8);
+  fn.op(op.i32Rotl);
+  fn.i32Const(0x00ff00ff);
+  fn.op(op.i32And);
+  fn.localGet(temp);
+  fn.i32Const(24);
+  fn.op(op.i32Rotl);
+  fn.i32Const(0xff00ff00 | 0);
+  fn.op(op.i32And);
+  fn.op(op.i32Or);
+}
+
+/**
+ * The same where data is one word, such as an IPv4 address, in place: pops the offset of the key. A node matches where at
+ * least as many bits are the key's as its prefix has; the bit behind the key's own length counts as one that is not.
+ */
+function emitMatchWord(fn: FunctionBuilder, map: TrieMap): void {
+  const locals = Array.from({ length: 8 }, () => fn.borrowLocal(I32));
+  const [key = 0, node = 0, temp = 0, raw = 0, bits = 0, end = 0, found = 0, prefixLen = 0] = locals;
+  fn.localSet(key);
+  fn.i32Const(0);
+  fn.localSet(found);
+  fn.localGet(key);
+  fn.memory(memOp.i32Load, KEY_DATA, 0);
+  fn.localTee(raw);
+  emitSwap(fn, temp);
+  fn.localSet(bits);
+  fn.localGet(key);
+  fn.memory(memOp.i32Load, 0, 0);
+  fn.localSet(prefixLen);
+  fn.i32Const(0x80000000 | 0);
+  fn.localGet(prefixLen);
+  fn.op(op.i32ShrU);
+  fn.i32Const(0);
+  fn.localGet(prefixLen);
+  fn.i32Const(map.maxPrefixLen);
+  fn.op(op.i32LtU);
+  fn.op(op.select);
+  fn.localSet(end);
+  const done = fn.block();
+  if (!map.rules.has('lpm-lookup-long-prefix')) {
+    fn.localGet(prefixLen);
+    fn.i32Const(map.maxPrefixLen);
+    fn.op(op.i32GtU);
+    fn.brIf(done);
+  }
+  fn.i32Const(0);
+  fn.memory(memOp.i32Load, map.rootSlot);
+  fn.localSet(node);
+  const walk = fn.loop();
+  fn.localGet(node);
+  fn.op(op.i32Eqz);
+  fn.brIf(done);
+  fn.localGet(node);
+  fn.memory(memOp.i32Load, NODE.data);
+  fn.localGet(raw);
+  fn.op(op.i32Xor);
+  emitSwap(fn, temp);
+  fn.localGet(end);
+  fn.op(op.i32Or);
+  fn.op(op.i32Clz);
+  fn.localGet(node);
+  fn.memory(memOp.i32Load, NODE.prefixLen);
+  fn.localTee(prefixLen);
+  fn.op(op.i32LtU);
+  fn.brIf(done);
+  fn.localGet(node);
+  fn.localGet(found);
+  fn.localGet(node);
+  fn.memory(memOp.i32Load, NODE.fork);
+  fn.op(op.i32Eqz);
+  fn.op(op.select);
+  fn.localSet(found);
+  // The child on the side of the bit behind the prefix; a prefix of all bits has no children.
+  fn.localGet(bits);
+  fn.localGet(prefixLen);
+  fn.op(op.i32Shl);
+  fn.i32Const(29);
+  fn.op(op.i32ShrU);
+  fn.i32Const(4);
+  fn.op(op.i32And);
+  fn.localGet(node);
+  fn.op(op.i32Add);
+  fn.memory(memOp.i32Load, NODE.child0);
+  fn.localSet(node);
+  fn.br(walk);
+  fn.end();
+  fn.end();
+  fn.localGet(found);
+  for (const local of locals) fn.giveBackLocal(I32, local);
+}
+
 export const emitLpmLookup: MapWasmEmitter = (call, name, map) => {
   if (!(map instanceof TrieMap) || name !== 'lookup') return false;
-  const match = call.moduleFunction(`lpm_match_${map.off}`, { params: [I32], results: [I32] }, (fn) =>
-    emitMatch(fn, map),
-  );
   const { fn } = call;
-  const node = fn.borrowLocal(I32);
   call.arg(2);
-  fn.call(match);
+  if (map.dataSize === WORD) emitMatchWord(fn, map);
+  else {
+    const match = call.moduleFunction(`lpm_match_${map.off}`, { params: [I32], results: [I32] }, (own) =>
+      emitMatch(own, map),
+    );
+    fn.call(match);
+  }
+  const node = fn.borrowLocal(I32);
   fn.localTee(node);
   fn.i32Const(map.valueAt);
   fn.op(op.i32Add);

@@ -4,7 +4,7 @@ import { I32, memOp, op } from '@tsbpf/wasm';
 import type { MapWasmEmitter, WasmCall } from '@tsbpf/core';
 import { ArrayMap } from '../array/array-map.ts';
 import { HtabMap } from '../hash/htab-map.ts';
-import { hashFind } from './hash-find.ts';
+import { emitFind } from './hash-find.ts';
 
 /** Pops the offset of CPU 0's value and pushes that of the CPU's. */
 function addCpu({ fn }: WasmCall, cpuOff: number, stride: number): void {
@@ -44,11 +44,8 @@ export const emitPercpuHashLookup: MapWasmEmitter = (call, name, map) => {
   const { fn } = call;
   const { cpuOff } = call.kernel.env;
   if (!(map instanceof HtabMap) || name !== 'lookup' || cpuOff === undefined) return false;
-  const find = hashFind(call, map);
-  if (find === undefined) return false;
+  if (!emitFind(call, map, () => call.arg(2))) return false;
   const elem = fn.borrowLocal(I32);
-  call.arg(2);
-  fn.call(find);
   fn.localTee(elem);
   fn.if(I32);
   if (map.lru !== undefined) {
