@@ -14,7 +14,6 @@ export interface SkbLayout {
     readonly scratch: number;
     readonly dataMeta: number;
     readonly dataEnd: number;
-    readonly skSkbDataEnd: number;
   };
   readonly info: {
     readonly metaLen: number;
@@ -76,7 +75,6 @@ const SKB_LAYOUT: SubsystemKey<SkbLayout> = {
         scratch: cb + off('qdisc_skb_cb.data'),
         dataMeta: cb + off('bpf_skb_data_end.data_meta'),
         dataEnd: cb + off('bpf_skb_data_end.data_end'),
-        skSkbDataEnd: cb + off('tcp_skb_cb.bpf.data_end'),
       },
       info: {
         metaLen: off('skb_shared_info.meta_len'),

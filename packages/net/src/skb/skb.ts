@@ -237,9 +237,15 @@ export class Skb {
     writePointer(mem, this.off + cb.dataMeta, this.data - mem.read8(this.info + info.metaLen));
     writePointer(mem, this.off + cb.dataEnd, this.data + this.len);
   }
-  /** The same for programs of sockmaps. @see bpf_compute_data_end_sk_skb */
+
+  /**
+   * The same for programs of sockmaps. @see bpf_compute_data_end_sk_skb
+   * @errno ENOENT NotSupportedError: the kernel's BTF is of a version that keeps it elsewhere (since 5.12).
+   */
   computeSkSkbDataEnd(): void {
-    writePointer(this.kernel.mem, this.off + this.layout.cb.skSkbDataEnd, this.data + this.len);
+    const { mem, types } = this.kernel;
+    const dataEnd = types.resolve('tcp_skb_cb.bpf.data_end').off;
+    writePointer(mem, this.off + this.layout.cb.off + dataEnd, this.data + this.len);
   }
 
   /** Another sk_buff on the same data; undefined when memory is exhausted. @see skb_clone */
