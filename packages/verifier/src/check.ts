@@ -35,7 +35,7 @@ import { resolvePseudoImmediates } from './passes/pseudo-imm.ts';
 import { checkStackDepth } from './passes/stack-depth.ts';
 import { findSubprogs } from './passes/subprogs.ts';
 import { Rejection } from './reject.ts';
-import { rulesFor } from './rules.ts';
+import { type Rules, rulesFor } from './rules.ts';
 import type { Analysis } from './state/analysis.ts';
 import type { PathObserver } from './state/observer.ts';
 import type { Verification } from './verification.ts';
@@ -99,7 +99,13 @@ function factsOf(env: VerifierEnv, prog: ProgToVerify): ProgFacts {
 }
 
 /** A verification that has not begun. */
-function newVerification(env: VerifierEnv, prog: ProgToVerify, def: ProgTypeDef, log: VerifierLog): Verification {
+function newVerification(
+  env: VerifierEnv,
+  prog: ProgToVerify,
+  def: ProgTypeDef,
+  log: VerifierLog,
+  mended?: Partial<Rules>,
+): Verification {
   const strict = (prog.flags & BPF_F_STRICT_ALIGNMENT) !== 0 || !env.efficientUnaligned;
   return {
     env,
@@ -107,7 +113,7 @@ function newVerification(env: VerifierEnv, prog: ProgToVerify, def: ProgTypeDef,
     def,
     facts: factsOf(env, prog),
     ctxEnv: { vmlinux: env.vmlinux, types: env.types, progType: (type) => env.progType(type) },
-    rules: rulesFor(env.version),
+    rules: mended === undefined ? rulesFor(env.version) : { ...rulesFor(env.version), ...mended },
     log,
     strictAlignment: strict && (prog.flags & BPF_F_ANY_ALIGNMENT) === 0,
     allowPtrLeaks: prog.privileged,
@@ -235,7 +241,7 @@ function verifyWith(
   const def = requireSupport(env, prog);
   const request = options.log;
   const log = new VerifierLog(request);
-  const v = newVerification(env, prog, def, log);
+  const v = newVerification(env, prog, def, log, observer?.mended);
   const result = (errno: number, more: Partial<VerifierResult> = {}): VerifierResult => ({
     errno,
     log: log.text(),

@@ -30,6 +30,12 @@ export const RULES = [
   rule('flowKeysConstOnly', '6.8', 'a variable offset into flow keys is ignored', 'is rejected'),
   rule('signedGreaterStrict', '5.7', 'JSGT is not predicted false when smax equals the value', 'is predicted'),
   rule('narrowLoad4Of8Masked', '6.4', "4 of a context field's 8 bytes keep what is above them", 'are masked'),
+  rule(
+    'idsOfEqualRegisters',
+    '6.2',
+    'pruning does not note the ids of registers that are identical, so that what shares them may differ',
+    'notes them',
+  ),
   rule('exitMarksPrecise', '6.8', 'the exit value check marks nothing precise', 'marks R0 precise'),
 ] as const;
 

@@ -16,7 +16,7 @@ import {
   defineHelper,
   helperChooser,
 } from '@tsbpf/core';
-import { verify } from '../src/index.ts';
+import { verify, verifyObserved, type PathObserver } from '../src/index.ts';
 import { fakeMapType } from './fake-map-types.ts';
 import { fakeMap } from './verification.ts';
 
@@ -126,6 +126,8 @@ export interface RigOptions {
   readonly prog?: Partial<ProgToVerify>;
   readonly env?: Partial<VerifierEnv>;
   readonly ops?: Partial<VerifierOps>;
+  /** Rules of later versions. */
+  readonly mended?: PathObserver['mended'];
 }
 
 /** The environment of a rig. */
@@ -160,7 +162,13 @@ export function rigEnv(options: RigOptions = {}): VerifierEnv {
 export function verifyText(text: string | readonly Insn[], options: RigOptions = {}): VerifierResult {
   const fds = Object.fromEntries(NAMES.map((name, i) => [name, i + 3]));
   const insns = typeof text === 'string' ? assemble(text, { maps: fds }) : text;
-  return verify(
+  const { mended } = options;
+  const run: typeof verify =
+    mended === undefined
+      ? verify
+      : (env, prog, more = {}) =>
+          verifyObserved(env, prog, more, { mended, step: () => undefined, pruned: () => undefined });
+  return run(
     rigEnv(options),
     {
       type: NUMBERS[options.type ?? 'SOCKET_FILTER'],

@@ -11,6 +11,8 @@ import { type State, topFrame } from '../state/state.ts';
 /** Pairs of ids, the old state's first, that were taken to be the same. Most comparisons need none. */
 interface IdPairs {
   map?: Map<number, number>;
+  /** Ids of registers that are identical are compared, too. v5.6 does not note those. */
+  readonly always: boolean;
 }
 
 /** The same in all that the analysis knows, marks aside. `frameno` is no part of it, as in the kernel's layout. */
@@ -47,7 +49,7 @@ function regSafe(old: Reg, live: number, cur: Reg, pairs: IdPairs): boolean {
   if ((live & LIVE_READ) === 0) return true;
   const equal = identical(old, cur);
   if (old.type === 'PTR_TO_STACK') return equal && old.frameno === cur.frameno;
-  if (equal || old.type === 'NOT_INIT') return true;
+  if ((equal && !(pairs.always && old.id !== 0)) || old.type === 'NOT_INIT') return true;
   switch (old.type) {
     case 'SCALAR_VALUE':
       if (cur.type !== 'SCALAR_VALUE') return false;
@@ -66,7 +68,7 @@ function regSafe(old: Reg, live: number, cur: Reg, pairs: IdPairs): boolean {
         boundsWithin(old.bounds, cur.bounds)
       );
     default:
-      return false;
+      return equal && sameId(old.id, cur.id, pairs);
   }
 }
 
@@ -100,22 +102,22 @@ function refsSame(old: Frame, cur: Frame): boolean {
   return old.refs.every((ref, i) => ref.id === cur.refs[i].id && ref.insnIdx === cur.refs[i].insnIdx);
 }
 
-function framesEqual(old: Frame, cur: Frame): boolean {
-  const pairs: IdPairs = {};
+function framesEqual(old: Frame, cur: Frame, idsAlways: boolean): boolean {
+  const pairs: IdPairs = { always: idsAlways };
   for (let r = 0; r < old.regs.length; r++) {
     if (!regSafe(old.regs[r], old.live[r], cur.regs[r], pairs)) return false;
   }
   return stackSafe(old, cur, pairs) && refsSame(old, cur);
 }
 
-/** Whether everything that follows from `old` being safe follows for `cur`. */
-export function statesEqual(old: State, cur: State): boolean {
+/** Whether everything that follows from `old` being safe follows for `cur`. For `idsAlways` see IdPairs. */
+export function statesEqual(old: State, cur: State, idsAlways: boolean): boolean {
   if (old.frames.length !== cur.frames.length) return false;
   if (old.speculative && !cur.speculative) return false;
   if (old.activeLock !== cur.activeLock) return false;
   for (let i = 0; i < old.frames.length; i++) {
     if (old.frames[i].callsite !== cur.frames[i].callsite) return false;
-    if (!framesEqual(old.frames[i], cur.frames[i])) return false;
+    if (!framesEqual(old.frames[i], cur.frames[i], idsAlways)) return false;
   }
   return true;
 }

@@ -41,6 +41,29 @@ describe('pruning', () => {
     expect({ errno, messages: messagesOf(log) }).toEqual({ errno: -13, messages: ["R2 invalid mem access 'inv'"] });
   });
 
+  it('does not note ids that are the same, as v5.6 does not: a later rule', () => {
+    const lookUp = 'r2 = r10\nr2 += -8\nr1 = hash ll\ncall bpf_map_lookup_elem';
+    const text = `r6 = *(u32 *)(r1 +0)
+       *(u64 *)(r10 -8) = 0
+       ${lookUp}
+       r7 = r0
+       ${lookUp}
+       r8 = r0
+       if r6 == 1 goto +1
+       r8 = r7
+       if r6 == 2 goto +0
+       if r7 == 0 goto +1
+       r0 = *(u8 *)(r8 +0)
+       r0 = 0
+       exit`;
+    expect(verifyText(text, FREQ).errno).toBe(0);
+    const { errno, log } = verifyText(text, { ...FREQ, mended: { idsOfEqualRegisters: true } });
+    expect({ errno, messages: messagesOf(log) }).toEqual({
+      errno: -13,
+      messages: ["R8 invalid mem access 'map_value_or_null'"],
+    });
+  });
+
   it('compares values only where they matter', () => {
     const program = (use: string): string =>
       `r6 = *(u32 *)(r1 +0)\nr7 = 1\nif r6 == 1 goto +1\nr7 = 2\nif r6 == 9 goto +0\n${use}\nr0 = 0\nexit`;

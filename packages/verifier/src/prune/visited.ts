@@ -59,12 +59,12 @@ export function isVisited(a: Analysis, insnIdx: number): boolean {
       continue;
     }
     if (st.branches > 0) {
-      if (mayBeLooping(st, cur) && statesEqual(st, cur)) {
+      if (mayBeLooping(st, cur) && statesEqual(st, cur, v.rules.idsOfEqualRegisters)) {
         logSourceLine(v, insnIdx, '; ');
         refuse(v, EINVAL, `infinite loop detected at insn ${insnIdx}\n`);
       }
       if (jumps < LOOP_JUMPS && insns < LOOP_INSNS) remember = false;
-    } else if (statesEqual(st, cur)) {
+    } else if (statesEqual(st, cur, v.rules.idsOfEqualRegisters)) {
       st.hits++;
       propagateLiveness(a, st);
       noteJump(a);

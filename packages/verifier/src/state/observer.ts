@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Watching the analysis: for tests that compare what it knows with what really happens.
+import type { Rules } from '../rules.ts';
 import type { Reg } from './reg.ts';
 import type { Slot } from './slot.ts';
 import type { PathStep, State } from './state.ts';
@@ -26,6 +27,8 @@ export interface ObservedStep {
 
 /** Sees every instruction of every path. */
 export interface PathObserver {
+  /** Rules of later versions that apply all the same: to tell the bugs of a version from others. */
+  readonly mended?: Partial<Rules>;
   step(observed: ObservedStep): void;
   /** The path ended at the step seen last: it met a state that is known to be safe. */
   pruned(): void;
@@ -33,14 +36,13 @@ export interface PathObserver {
 
 /** Tells an observer where the current path is. `path` is its last step. */
 export function observe(observer: PathObserver, cur: State, path: PathStep): void {
+  const frames: ObservedFrame[] = [];
+  for (const { callsite, subprog, regs, stack } of cur.frames) {
+    frames.push({ callsite, subprog, regs: regs.slice(), stack: stack.slice() });
+  }
   observer.step({
     insnIdx: path.insnIdx,
-    frames: cur.frames.map(({ callsite, subprog, regs, stack }) => ({
-      callsite,
-      subprog,
-      regs: regs.slice(),
-      stack: stack.slice(),
-    })),
+    frames,
     speculative: cur.speculative,
     step: path,
     before: path.before,
