@@ -175,6 +175,48 @@ describe('wrong words', () => {
   });
 });
 
+const ONE = fileURLToPath(new URL('../../loader/test/linker/one.o', import.meta.url));
+const TWO = fileURLToPath(new URL('../../loader/test/linker/two.o', import.meta.url));
+
+describe('bpftool verbs, given what is no good, exit with 255 and write nothing', () => {
+  const out = (): string => at('out.o');
+  const ROWS: [words: () => string[], says: RegExp][] = [
+    [() => ['gen'], /unknown command: gen; there are: .*gen object, gen min_core_btf/],
+    [() => ['gen', 'skeleton', ONE], /unknown command: gen skeleton/],
+    [() => ['gen', 'object'], /'object' needs at least 2 arguments, 0 found\nUsage: tsbpf gen object OUTPUT_FILE/],
+    [() => ['gen', 'object', out()], /needs at least 2 arguments, 1 found/],
+    [() => ['gen', 'object', out(), at('missing.o')], /failed to link '.*missing\.o': .*no such file/],
+    [() => ['gen', 'object', out(), at('folder')], /failed to link '.*folder': .*is a directory/],
+    [() => ['gen', 'object', out(), at('random.o')], /failed to link '.*random\.o': .*not an ELF file/],
+    [() => ['gen', 'object', out(), at('cut-2000.o')], /libbpf: failed to parse ELF file.*\n.*failed to link/],
+    [() => ['gen', 'object', out(), at('x86.o')], /unsupported kind of ELF file .*x86\.o: type 1, machine 62/],
+    [() => ['gen', 'object', out(), at('btf.o')], /failed to parse \.BTF from/],
+    [
+      () => ['gen', 'object', out(), ONE, ONE],
+      /^libbpf: conflicting non-weak symbol .*\n.*failed to link '.*one\.o': Invalid argument \(22\)/,
+    ],
+    [() => ['gen', 'object', at('no/such/out.o'), ONE, TWO], /no\/such\/out\.o: cannot be written/],
+    [() => ['gen', 'min_core_btf', out(), out()], /'min_core_btf' needs at least 3 arguments, 2 found/],
+    [() => ['gen', 'min_core_btf', at('missing'), out(), ONE], /failed parsing '.*missing' BTF file: .*no such file/],
+    [() => ['gen', 'min_core_btf', at('random.o'), out(), ONE], /failed parsing '.*random\.o' BTF file: .*magic/],
+    [() => ['gen', 'min_core_btf', ONE, out(), at('missing.o')], /failed to parse BPF object '.*missing\.o'/],
+    [() => ['gen', 'min_core_btf', ONE, out(), at('btf.o')], /failed to parse BPF object '.*btf\.o'/],
+    [() => ['feature'], /unknown command: feature/],
+    [() => ['feature', 'list_builtins'], /expected 'prog_types', .* or 'helpers', got: /],
+    [() => ['feature', 'list_builtins', 'x'], /expected 'prog_types', .* or 'helpers', got: x/],
+  ];
+  it.each(ROWS)('%s %s', async (words, says) => {
+    const { status, stdout, stderr } = await tsbpf(...words());
+    expect({ status, stdout }, stderr).toEqual({ status: 255, stdout: '' });
+    expect(stderr).toMatch(says);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(existsSync(out())).toBe(false);
+    const json = await tsbpf('-j', ...words());
+    expect(json.status).toBe(255);
+    expect(Object.keys(JSON.parse(json.stdout) as object)).toEqual(['error']);
+  });
+});
+
 /** The command in a shell, where output can be sent to places of every kind. */
 function shell(command: string): { status: number | null; stdout: string; stderr: string } {
   const words = [process.execPath, '--import', 'tsx', '--conditions=@tsbpf/source', MAIN];

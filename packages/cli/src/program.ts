@@ -16,7 +16,7 @@ import { version } from './version.ts';
 const DEFECT = 70;
 
 /** Verbs with bpftool's grammar, which commander does not parse. */
-const BPFTOOL_OBJECTS = ['prog', 'map', 'btf'];
+const BPFTOOL_OBJECTS = ['prog', 'map', 'btf', 'gen', 'feature'];
 
 /** Runs the command with these arguments and returns its exit status. */
 export async function runCommand(args: readonly string[]): Promise<number> {
@@ -74,6 +74,9 @@ function build(session: Session, done: (status: number) => void): Command {
         '  prog dump xlated OBJ [PROG] [opcodes] [linum]',
         '  map dump OBJ [MAP]',
         '  btf dump file FILE [format raw|c]',
+        '  gen object OUTPUT_FILE INPUT_FILE [INPUT_FILE...]',
+        '  gen min_core_btf INPUT OUTPUT OBJECT [OBJECT...]',
+        '  feature list_builtins prog_types|map_types|attach_types|link_types|helpers',
       ].join('\n'),
     );
   addRunCommand(program, session, done);

@@ -115,6 +115,25 @@ describe('tsbpf', () => {
     expect(text).toMatch(/call pc\+\d+#bpf_prog_[0-9a-f]{16}_port_blocked$/m);
   });
 
+  it('gen object links files that need each other', async () => {
+    const [one, two] = ['one', 'two'].map((name) =>
+      fileURLToPath(new URL(`../../loader/test/linker/${name}.o`, import.meta.url)),
+    );
+    const linked = join(dir, 'linked.o');
+    expect(await tsbpf('gen', 'object', linked, one ?? '', two ?? '')).toBe('');
+    expect(await tsbpf('btf', 'dump', 'file', linked)).toMatch(/DATASEC '\.maps' size=\d+ vlen=3/);
+    const out = join(dir, 'min.btf');
+    await tsbpf('gen', 'min', linked, out, linked);
+    expect(await tsbpf('btf', 'dump', 'file', out)).toBe('\n');
+  });
+
+  it('feature list_builtins names what 5.6 has', async () => {
+    expect((await tsbpf('feature', 'list_builtins', 'helpers')).split('\n')).toHaveLength(120);
+    expect(JSON.parse(await tsbpf('-j', 'feature', 'list', 'prog'))).toHaveLength(29);
+    expect(JSON.parse(await tsbpf('-p', 'feature', 'list_builtins', 'map_types'))).toHaveLength(27);
+    expect(await tsbpf('feature', 'list_builtins', 'link_types')).toBe('');
+  });
+
   it('asm gives back what disasm took apart', async () => {
     writeFileSync(join(dir, 'source.s'), await tsbpf('disasm', FIREWALL));
     await tsbpf('asm', join(dir, 'source.s'), '-o', join(dir, 'insns'));

@@ -3,10 +3,13 @@
 // eslint-disable-next-line no-restricted-syntax -- users take constants and errors from here
 export * from '@tsbpf/uapi';
 export { createKernel, type CreateKernelOptions, type SimulatedKernel } from './create-kernel.ts';
+export type { Flow, FlowOptions, Link, LinkOptions, Tcp, TcpSim, TcpSimOptions, TcpSock } from '@tsbpf/net';
 export type { EngineName } from './engine.ts';
 export { defaultRegistries } from './registries.ts';
 export { runBytecode, type RunBytecodeOptions, type RunBytecodeResult } from './run-bytecode.ts';
 export {
+  linkObjects,
+  openBtf,
   openObject,
   createMap,
   openMap,
@@ -31,7 +34,18 @@ export {
   helperName,
   type Insn,
 } from '@tsbpf/insn';
-export { Btf, dumpBtfC, dumpBtfRaw, dumpBtfRawJson, formatJson, formatValue, parseBtf, typeDeclC } from '@tsbpf/btf';
+export {
+  Btf,
+  dumpBtfC,
+  dumpBtfRaw,
+  dumpBtfRawJson,
+  formatJson,
+  formatValue,
+  minCoreBtf,
+  parseBtf,
+  parseBtfExt,
+  typeDeclC,
+} from '@tsbpf/btf';
 export { parseElf } from '@tsbpf/loader';
 export type { Net, NetDevice, ReceiveResult } from '@tsbpf/net';
 export type { ExecObserver, HelperFn, HelperCall, KernelVersion, Registries, Run, RunView } from '@tsbpf/core';

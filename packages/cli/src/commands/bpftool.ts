@@ -7,20 +7,12 @@ import { mapDumpJson, mapDumpText } from '../output/map-dump.ts';
 import { note, print } from '../output/streams.ts';
 import { readDump, xlatedJson, xlatedText } from '../output/xlated.ts';
 import type { Session } from '../session.ts';
-
-export interface BpftoolOptions {
-  readonly json: boolean;
-  readonly pretty: boolean;
-}
+import { BpftoolError, fail, type BpftoolOptions } from './bpftool-error.ts';
+import { listBuiltins } from './feature.ts';
+import { genMinCoreBtf, genObject } from './gen.ts';
 
 /** bpftool's status for anything that went wrong. */
 const FAILURE = 255;
-
-class BpftoolError extends Error {}
-
-const fail = (message: string): never => {
-  throw new BpftoolError(message);
-};
 
 type Json = Parameters<typeof formatJson>[0];
 
@@ -91,6 +83,9 @@ const VERBS: readonly {
   { verb: ['prog', 'dump', 'xlated'], run: dumpXlated },
   { verb: ['map', 'dump'], run: dumpMap },
   { verb: ['btf', 'dump'], run: (words, _session, options) => dumpBtf(words, options) },
+  { verb: ['gen', 'object'], run: genObject },
+  { verb: ['gen', 'min_core_btf'], run: genMinCoreBtf },
+  { verb: ['feature', 'list_builtins'], run: (words, _session, options) => listBuiltins(words, options) },
 ];
 
 /** Runs a verb; 0 or 255. */

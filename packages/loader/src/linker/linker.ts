@@ -32,26 +32,29 @@ export interface LinkOptions {
 const MAX_SECTIONS = 0xff00;
 
 /**
- * Links object files of one byte order into one: sections of a name are joined, symbols resolved (strong before weak
+ * Links object files of one byte order, taken one after another, into one: sections of a name are joined, symbols resolved (strong before weak
  * before extern), types merged, and relocations and `.BTF.ext` follow. Debug information is dropped. An extern that no
  * object defines stays one, for the kernel or a later link.
  * @errno EINVAL (LoaderError) an object that makes no sense, two strong definitions of a name, declarations that
  * differ; ENOENT a global symbol that the types do not describe
  */
-export function linkObjects(inputs: readonly LinkInput[], options: LinkOptions = {}): Uint8Array {
+export function linkObjects(inputs: Iterable<LinkInput>, options: LinkOptions = {}): Uint8Array {
   const { print = silent, keepDeclarations = false } = options;
-  if (inputs.length === 0) throw new UsageError('there is nothing to link', { errno: EINVAL });
   const refuse = refuser(print);
   const output = new Output();
   const globals: Globals = new Map();
   let types: OutTypes | undefined;
   let littleEndian = true;
+  let first = '';
   for (const { name, bytes } of inputs) {
     const input = readInput(bytes, name, refuse);
-    if (types === undefined) littleEndian = input.elf.littleEndian;
-    types ??= new OutTypes(littleEndian);
+    if (types === undefined) {
+      littleEndian = input.elf.littleEndian;
+      first = name;
+      types = new OutTypes(littleEndian);
+    }
     if (input.elf.littleEndian !== littleEndian) {
-      refuse(`unsupported byte order of ELF file ${name}: it is not that of ${inputs[0].name}`, { errno: EINVAL });
+      refuse(`unsupported byte order of ELF file ${name}: it is not that of ${first}`, { errno: EINVAL });
     }
     const placement = mergeSections(output, input, refuse);
     const symbols = mergeSymbols({ output, types, globals, input, placement, print, refuse });
@@ -59,7 +62,8 @@ export function linkObjects(inputs: readonly LinkInput[], options: LinkOptions =
     const typeIds = mergeTypes({ out: types, input, placement, globals, refuse });
     mergeExtInfo({ input, placement, typeIds, types, refuse });
   }
-  if (types !== undefined && types.count > 0) appendTypesTo(output, types, { littleEndian, keepDeclarations });
+  if (types === undefined) throw new UsageError('there is nothing to link', { errno: EINVAL });
+  if (types.count > 0) appendTypesTo(output, types, { littleEndian, keepDeclarations });
   if (output.sections.length >= MAX_SECTIONS) {
     throw new LoaderError(`${output.sections.length} sections are more than a file can have`, { errno: EINVAL });
   }
