@@ -62,3 +62,15 @@ export { Link, type LinkOptions, type LinkStats } from './tcp/path/link.ts';
 export { CA_STATE_NAMES, type CongestionControl } from './tcp/ca/congestion-control.ts';
 export { TcpSock } from './tcp/sock/tcp-sock.ts';
 export type { TcpEvents } from './tcp/sock/world.ts';
+export { NetWorld, worldOf, type Way } from './world/world.ts';
+export type { NamespaceRoutes, Neighbour, Rule, RuleOptions } from './world/namespace-routes.ts';
+export {
+  RT_TABLE_LOCAL,
+  RT_TABLE_MAIN,
+  type LwtState,
+  type Route,
+  type RouteKind,
+  type RouteOptions,
+} from './world/route.ts';
+export type { FibFlow } from './world/fib.ts';
+export { INET, INET6, type Family, type Prefix } from './world/prefix.ts';
