@@ -5,6 +5,8 @@ import { NetDevice, type DeviceOptions, type SavedDevice } from './dev/device.ts
 import { createNamespace, type NetNamespace } from './dev/namespace.ts';
 import { receiveSkb } from './dev/receive-skb.ts';
 import { skStoragesOf } from './sk-storage/state.ts';
+import { connectStreams, type StreamPairOptions, type StreamSocket } from './stream/stream-socket.ts';
+import { streamsOf } from './stream/state.ts';
 import type { Skb } from './skb/skb.ts';
 import { addInetSocket, removeInetSocket, type InetSocketOptions } from './sock/inet-sock.ts';
 import { SockTable } from './sock/sock-table.ts';
@@ -53,6 +55,7 @@ export class Net implements Checkpointable {
     kernel.checkpointables.push(this);
     // Made now, so that every checkpoint has it.
     skStoragesOf(kernel);
+    streamsOf(kernel);
   }
 
   /**
@@ -98,6 +101,11 @@ export class Net implements Checkpointable {
   /** Takes a socket out again. */
   removeSocket(sock: Sock): void {
     removeInetSocket(this, sock);
+  }
+
+  /** Connects two new TCP sockets with one another; they carry bytes, and have fds for maps of sockets. */
+  connectStreams(options: StreamPairOptions = {}): [client: StreamSocket, server: StreamSocket] {
+    return connectStreams(this, options);
   }
 
   /** Removes a device: programs are detached, maps forget it. */

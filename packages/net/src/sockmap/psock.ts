@@ -5,6 +5,7 @@ import { EBUSY, ENOMEM, InternalError } from '@tsbpf/uapi';
 import type { BpfProg, Errno, KernelServices } from '@tsbpf/core';
 import { listAdd, listRemove } from '../dev/list.ts';
 import { readPointer, writePointer } from '../dev/pointer.ts';
+import { dropPsockState, stopParser } from '../stream/psock-end.ts';
 import {
   dropSockProgs,
   setSockProg,
@@ -70,6 +71,7 @@ export function putPsock(map: SockMapObject, sk: number): void {
   const refs = mem.read32(psock + PSOCK.refs) - 1;
   mem.write32(psock + PSOCK.refs, refs);
   if (refs > 0) return;
+  dropPsockState(kernel, sk);
   dropSockProgs(kernel, psock + PSOCK.progs);
   writePointer(mem, psockLink(kernel, sk), 0);
   kernel.rcu.callRcu(() => mem.free(psock));
@@ -96,7 +98,10 @@ export function leavePlace(map: SockMapObject, sk: number, place: number): void 
   }
   listRemove(mem, node);
   mem.free(node);
-  if (sockProg(kernel, map.progsOff, 'skbParser') !== undefined) mem.write32(psock + PSOCK.parsing, 0);
+  if (sockProg(kernel, map.progsOff, 'skbParser') !== undefined && mem.read32(psock + PSOCK.parsing) !== 0) {
+    mem.write32(psock + PSOCK.parsing, 0);
+    stopParser(kernel, sk);
+  }
   putPsock(map, sk);
 }
 
@@ -120,4 +125,10 @@ export function leaveSockMaps(kernel: KernelServices, sk: number): void {
 export function programOfSock(kernel: KernelServices, sk: number, slot: SockProgSlot): BpfProg | undefined {
   const psock = psockOf(kernel, sk);
   return psock === 0 ? undefined : sockProg(kernel, psock + PSOCK.progs, slot);
+}
+
+/** Whether a stream parser takes what arrives at a socket. */
+export function isParsing(kernel: KernelServices, sk: number): boolean {
+  const psock = psockOf(kernel, sk);
+  return psock !== 0 && kernel.mem.read32(psock + PSOCK.parsing) !== 0;
 }
