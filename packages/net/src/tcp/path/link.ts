@@ -27,6 +27,7 @@ export interface LinkStats {
   losses: number;
   marks: number;
   markedBytes: number;
+  /** Of all packets that it took, those in the queue included. */
   busyNs: number;
   maxQueue: number;
 }
@@ -97,6 +98,11 @@ export class Link {
       this.#count--;
     }
     return Math.max(0, this.#count - 1);
+  }
+
+  /** How long it has been sending by now; nanoseconds. */
+  busyNs(nowNs: number): number {
+    return this.stats.busyNs - Math.max(0, this.#freeNs - nowNs);
   }
 
   /** A packet with data comes to the queue. */
