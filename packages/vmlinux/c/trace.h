@@ -51,6 +51,16 @@ struct iov_iter {
 	unsigned int type;
 	size_t count;
 };
+struct kstat {
+	u32 result_mask;
+	umode_t mode;
+	unsigned int nlink;
+	u64 ino;
+	dev_t dev;
+	kuid_t uid;
+	kgid_t gid;
+	loff_t size;
+};
 struct irqaction {
 	void *handler;
 	void *dev_id;

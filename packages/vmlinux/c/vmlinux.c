@@ -65,6 +65,7 @@ KEEP_STRUCT(css_set);
 KEEP_STRUCT(request);
 KEEP_STRUCT(request_queue);
 KEEP_STRUCT(elevator_queue);
+KEEP_STRUCT(kstat);
 KEEP_STRUCT(nbd_request);
 KEEP_STRUCT(vfsmount);
 KEEP_STRUCT(super_block);
@@ -226,12 +227,14 @@ PROCEDURE(mark_page_accessed, struct page *page)
 FUNCTION(int, add_to_page_cache_lru, struct page *page, struct address_space *mapping, unsigned long offset, gfp_t gfp)
 PROCEDURE(account_page_dirtied, struct page *page, struct address_space *mapping)
 PROCEDURE(mark_buffer_dirty, struct buffer_head *bh)
+FUNCTION(struct page *, __page_cache_alloc, gfp_t gfp)
 FUNCTION(bool, md_flush_request, struct mddev *mddev, struct bio *bio)
 FUNCTION(int, migrate_misplaced_page, struct page *page, struct vm_area_struct *vma, int node)
 FUNCTION(int, try_to_wake_up, struct task_struct *p, unsigned int state, int wake_flags)
 FUNCTION(ssize_t, ext4_file_read_iter, struct kiocb *iocb, struct iov_iter *to)
 FUNCTION(ssize_t, ext4_file_write_iter, struct kiocb *iocb, struct iov_iter *from)
 FUNCTION(int, ext4_file_open, struct inode *inode, struct file *filp)
+FUNCTION(int, ext4_file_getattr, const struct path *path, struct kstat *stat, u32 request_mask, unsigned int query_flags)
 FUNCTION(int, ext4_sync_file, struct file *file, loff_t start, loff_t end, int datasync)
 
 /* More parameters than BPF code may pass: taking the address is enough for the debug information. */

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Compiles the example again. Needs clang 16 (or CLANG) and libbpf's headers (Debian: clang-16 libbpf-dev).
+set -euo pipefail
+cd "$(dirname "$0")"
+clang=${CLANG:-clang-16}
+for name in dispatcher filters tap; do
+  "$clang" -target bpf -D__TARGET_ARCH_x86 -mcpu=v2 -g -O2 -Wall -Werror -I"/usr/include/$(uname -m)-linux-gnu" \
+    -fdebug-prefix-map="$PWD"=. -c "$name.bpf.c" -o "$name.bpf.o"
+  "${LLVM_STRIP:-llvm-strip-16}" -g "$name.bpf.o"
+done
