@@ -203,4 +203,3 @@ describe.each(['interpreter', 'jit'] as const)('on the %s, a tap', (engine) => {
     expect(() => tap(prog, 'reflect')).toThrow('invalid bpf_context access off=0 size=8');
   });
 });
-});
