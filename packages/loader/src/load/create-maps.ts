@@ -33,7 +33,7 @@ import {
   type MapCreateAttr,
   type MapInfo,
 } from '@tsbpf/uapi';
-import type { BpfMap } from '../handle/map.ts';
+import { BpfMap } from '../handle/map.ts';
 import type { MapSpec } from '../open/spec.ts';
 import type { LoadState } from './state.ts';
 import type { KernelStructOps } from './struct-ops.ts';
@@ -194,21 +194,24 @@ function populate(state: LoadState, map: BpfMap): void {
 export function fillSlots(state: LoadState, map: BpfMap): void {
   const { sys, refuse, maps, progs, print } = state;
   for (const [index, slot] of map.spec.slots ?? []) {
-    const target = 'map' in slot ? maps.find((m) => m.name === slot.map) : progs.find((p) => p.name === slot.prog);
-    const targetName = 'map' in slot ? slot.map : slot.prog;
-    if (target === undefined) continue;
+    const found = 'map' in slot ? maps.find((m) => m.name === slot.map) : progs.find((p) => p.name === slot.prog);
+    const targetName = 'map' in slot ? `map '${slot.map}'` : `prog '${slot.prog}'`;
+    if (found === undefined) continue;
+    // What was not loaded has no fd: the kernel says so.
+    const exists = found instanceof BpfMap ? found.exists : found.loaded;
+    const fd = exists ? found.fd : -ENOENT;
     const key = new Uint8Array(4);
     const value = new Uint8Array(4);
     new DataView(key.buffer).setUint32(0, index, state.spec.elf.littleEndian);
-    new DataView(value.buffer).setUint32(0, target.fd, state.spec.elf.littleEndian);
+    new DataView(value.buffer).setInt32(0, fd, state.spec.elf.littleEndian);
     const result = sys.bpf(BPF_MAP_UPDATE_ELEM, { map_fd: map.fd, key, value, flags: 0n });
     if (result < 0) {
-      refuse(`map '${map.name}': failed to initialize slot [${index}] to '${targetName}': ${errnoText(-result)}`, {
+      refuse(`map '${map.name}': failed to initialize slot [${index}] to ${targetName} fd=${fd}: ${result}`, {
         errno: -result,
         map: map.name,
       });
     }
-    print('debug', `map '${map.name}': slot [${index}] set to '${targetName}' fd=${target.fd}`);
+    print('debug', `map '${map.name}': slot [${index}] set to ${targetName} fd=${fd}`);
   }
 }
 

@@ -31,7 +31,8 @@ export function internalMap(init: {
   kind: Exclude<MapKind, 'user' | 'struct_ops'>;
   secName: string;
   secIdx: number;
-  data: Uint8Array;
+  /** What it starts with, or how many zeros: those are there once somebody looks at them. */
+  data: Uint8Array | number;
   btf: Btf | undefined;
   print: Print;
 }): MapSpec {
@@ -41,14 +42,21 @@ export function internalMap(init: {
   let mapFlags = kind === 'rodata' || kind === 'kconfig' ? BPF_F_RDONLY_PROG : 0;
   if (btf !== undefined && datasec !== undefined && hasGlobalVar(btf, datasec)) mapFlags |= BPF_F_MMAPABLE;
   print('debug', `map '${name}' (global data): at sec_idx ${secIdx}, offset 0, flags ${mapFlags.toString(16)}.`);
+  let bytes = typeof data === 'number' ? undefined : data;
+  const valueSize = typeof data === 'number' ? data : data.length;
   return {
     ...emptyMapSpec({ name, kind, secName, secIdx, secOffset: 0 }),
     type: BPF_MAP_TYPE_ARRAY,
     keySize: 4,
-    valueSize: data.length,
+    valueSize,
     maxEntries: 1,
     mapFlags,
     btfValueTypeId: datasec ?? 0,
-    data,
+    get data() {
+      return (bytes ??= new Uint8Array(valueSize));
+    },
+    set data(value) {
+      bytes = value;
+    },
   };
 }

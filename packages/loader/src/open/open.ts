@@ -84,11 +84,11 @@ export function readObject(bytes: Uint8Array, options: { name: string; print: Pr
     maps.push(...collectBtfMaps({ btf, print, refuse }, sections.btfMaps));
   }
   for (const { section, kind } of sections.data) {
-    const data = kind === 'bss' ? zeroed(section.size, section.name, refuse) : elf.data(section).slice();
+    const data = kind === 'bss' ? zeros(section.size, section.name, refuse) : elf.data(section).slice();
     maps.push(internalMap({ objName: name, kind, secName: section.name, secIdx: section.index, data, btf, print }));
   }
   if (kconfigSize > 0) {
-    const data = new Uint8Array(kconfigSize);
+    const data = zeros(kconfigSize, '.kconfig', refuse);
     // It has no section of its own; no relocation is against this one.
     const symtab = elf.sections.find((section) => section.type === C.SHT_SYMTAB)?.index ?? 0;
     maps.push(internalMap({ objName: name, kind: 'kconfig', secName: '.kconfig', secIdx: symtab, data, btf, print }));
@@ -128,8 +128,8 @@ export function readObject(bytes: Uint8Array, options: { name: string; print: Pr
   };
 }
 
-/** A .bss is as large as its header says; refused where no map could be. */
-function zeroed(size: number, secName: string, refuse: Refuse): Uint8Array {
+/** A section of zeros is as large as its header says; refused where no map could be. */
+function zeros(size: number, secName: string, refuse: Refuse): number {
   if (size > 0x3fffffff) refuse(`elf: section ${secName} takes ${size} bytes, more than a map can hold`);
-  return new Uint8Array(size);
+  return size;
 }
