@@ -8,8 +8,11 @@ import type { CDumpState } from './state.ts';
 /** Writes the declaration of a name of some type; declarations and definitions contain each other. */
 export type WriteDecl = (d: CDumpState, id: number, name: string, level: number) => void;
 
+/** libbpf indents no further than this. */
+const MAX_TABS = 13;
+
 export function tabs(level: number): string {
-  return '\t'.repeat(level);
+  return '\t'.repeat(Math.min(level, MAX_TABS));
 }
 
 function keyword(type: BtfComposite): string {

@@ -21,6 +21,19 @@ describe('C dump', () => {
     );
   });
 
+  it('indents no further than libbpf does', () => {
+    const b = createBtfBuilder();
+    let inner = b.int('int', 4);
+    for (let depth = 20; depth > 0; depth--) {
+      inner = b.struct(depth === 1 ? 'deep' : '', 4, [{ name: 'm', typeId: inner, bitOffset: 0 }]);
+    }
+    const indents = dumpBtfC(b.build())
+      .split('\n')
+      .map((line) => line.search(/[^\t]/));
+    expect(Math.max(...indents)).toBe(13);
+    expect(indents.filter((tabs) => tabs === 13).length).toBeGreaterThan(2);
+  });
+
   it('declares names with any type', () => {
     const b = createBtfBuilder();
     const int = b.int('int', 4);
