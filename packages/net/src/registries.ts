@@ -14,6 +14,8 @@ import { EMPTY_REGISTRIES, type HelperRow, type MapTypeDef, type ProgOps, type R
 import { netProgTypes, netPtrClasses } from './rows.ts';
 import { netVerbs } from './verbs.ts';
 import { msgDataHelpers } from './helpers/msg-data.ts';
+import { fibLookupHelpers } from './helpers/fib-lookup.ts';
+import { selectReuseportHelpers } from './helpers/select-reuseport.ts';
 import { skLookupHelpers } from './helpers/sk-lookup.ts';
 import { skRedirectHelpers } from './helpers/sk-redirect.ts';
 import { skbBytesHelpers } from './helpers/skb-bytes.ts';
@@ -60,7 +62,9 @@ const PROG_OPS: Readonly<Record<number, ProgOps>> = {
 
 /** Bodies of networking's helpers. */
 export const netHelpers: readonly HelperRow[] = [
+  ...fibLookupHelpers,
   ...msgDataHelpers,
+  ...selectReuseportHelpers,
   ...skRedirectHelpers,
   ...skbBytesHelpers,
   ...skbCsumHelpers,

@@ -5,19 +5,26 @@ import { mergeRegistries, withDeclaredGaps } from '@tsbpf/core';
 import { helperRows } from '@tsbpf/helpers';
 import { assembleSource, encodeInsns } from '@tsbpf/insn';
 import { createInterpreter } from '@tsbpf/interpreter';
+import { createJit } from '@tsbpf/jit';
 import { createKernel, type Kernel } from '@tsbpf/kernel';
 import { mapTypes } from '@tsbpf/maps';
 import { verify } from '@tsbpf/verifier';
 import { vmlinuxBtf } from '@tsbpf/vmlinux';
 import { netOf, netRegistries } from '../src/index.ts';
 
-export function realKernel(): Kernel {
+/** Both engines: the interpreter validates every access. */
+export const ENGINES = ['interpreter', 'jit'] as const;
+
+export function realKernel(engine: (typeof ENGINES)[number] = 'interpreter'): Kernel {
   const registries = mergeRegistries(netRegistries(), { helpers: helperRows, mapTypes });
   const kernel = createKernel({
     version: '5.6',
     registries: { ...registries, helpers: withDeclaredGaps(registries.helpers) },
     verify,
-    executor: (state) => createInterpreter(state, { checked: true }),
+    executor: (state) =>
+      engine === 'jit'
+        ? createJit(state, { fallback: createInterpreter(state, {}) })
+        : createInterpreter(state, { checked: true }),
     vmlinux: vmlinuxBtf(),
   });
   netOf(kernel.state);

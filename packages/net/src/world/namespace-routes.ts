@@ -3,7 +3,14 @@
 import { EEXIST, EINVAL, ENOENT, UsageError } from '@tsbpf/uapi';
 import type { NetDevice } from '../dev/device.ts';
 import { familyOf, INET, masked, parseAddress, parsePrefix, sameAddress, type Family, type Prefix } from './prefix.ts';
-import { RT_TABLE_DEFAULT, RT_TABLE_LOCAL, RT_TABLE_MAIN, type Route, type RouteOptions } from './route.ts';
+import {
+  RT_TABLE_DEFAULT,
+  RT_TABLE_LOCAL,
+  RT_TABLE_MAIN,
+  type Route,
+  type RouteKind,
+  type RouteOptions,
+} from './route.ts';
 
 const METRIC_OF_IPV6 = 1024;
 
@@ -115,7 +122,10 @@ export class NamespaceRoutes {
     this.routes = this.routes.filter((other) => other !== route);
   }
 
-  /** An address of a device, `10.0.0.1/24`: it is this host's, and its neighbours are on the link. */
+  /**
+   * An address of a device, `10.0.0.1/24`: it is this host's, and its neighbours are on the link. Of IPv4 the
+   * first and the last of the network are everybody's.
+   */
   addAddress(dev: NetDevice, address: string): void {
     const [text = '', length] = address.split('/');
     const ip = parseAddress(text);
@@ -123,23 +133,17 @@ export class NamespaceRoutes {
     this.addRoute({ to: text, dev, kind: 'local', metric: 0 });
     if (bits >= ip.length * 8) return;
     const net = masked(ip, bits);
-    const to: Prefix = { family: familyOf(ip), ip: net, bits };
-    const metric = to.family === INET ? 0 : 256;
-    this.routes = [
-      ...this.routes,
-      {
-        to,
-        kind: 'unicast',
-        table: RT_TABLE_MAIN,
-        metric,
-        tos: 0,
-        dev,
-        via: undefined,
-        mtu: undefined,
-        lockMtu: false,
-        encap: undefined,
-      },
-    ];
+    const family = familyOf(ip);
+    const base = { dev, via: undefined, tos: 0, mtu: undefined, lockMtu: false, encap: undefined };
+    const own = (to: Uint8Array, kind: RouteKind): Route => {
+      const table = kind === 'unicast' ? RT_TABLE_MAIN : RT_TABLE_LOCAL;
+      const metric = family === INET ? 0 : 256;
+      return { ...base, to: { family, ip: to, bits: kind === 'unicast' ? bits : 32 }, kind, table, metric };
+    };
+    this.routes = [...this.routes, own(net, 'unicast')];
+    if (family !== INET || bits > 30) return;
+    const last = net.map((byte, i) => byte | (0xff >> Math.max(0, Math.min(8, bits - i * 8))));
+    this.routes = [...this.routes, own(net, 'broadcast'), own(last, 'broadcast')];
   }
 
   /** Adds a rule; the family is that of its prefixes, IPv4 without any. */
