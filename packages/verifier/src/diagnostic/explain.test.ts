@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, it } from 'vitest';
 import { createBtfBuilder } from '@tsbpf/btf';
+import { exit, mov64Imm } from '@tsbpf/insn';
 import { lookup } from '../../test/lookup.ts';
 import { type RigOptions, verifyText } from '../../test/rig.ts';
 
@@ -55,6 +56,13 @@ describe('a diagnostic', () => {
         note: 'computed with r1',
       },
     ]);
+  });
+
+  it('has no subject where the instruction names a register that there is not', () => {
+    const insns = [mov64Imm(0, 0), { ...mov64Imm(0, 0), dst: 11 }, exit()];
+    const { diagnostic } = verifyText(insns, { diagnose: true });
+    expect(diagnostic).toMatchObject({ errno: 22, message: 'R11 is invalid', insnIdx: 1, history: [] });
+    expect(diagnostic?.subject).toBeUndefined();
   });
 
   it('follows values through copies, the stack and functions', () => {

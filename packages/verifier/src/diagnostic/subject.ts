@@ -61,7 +61,8 @@ export function findSubject(messages: readonly string[], insn: Insn, frame: Fram
     if (named !== null && Number(named[1]) <= REG_FP) return reg(Number(named[1]));
   }
   const operand = operandOf(insn, frame);
-  return operand === undefined ? undefined : reg(operand);
+  // Instructions have room for registers that there are not.
+  return operand === undefined || operand > REG_FP ? undefined : reg(operand);
 }
 
 /** Whose stack a load or store goes to. */
