@@ -36,14 +36,11 @@ function nextDifference(words: Int32Array, before: Uint8Array, from: number): nu
   return before.length;
 }
 
-/**
- * Behind the count of a hash table there is room for a key and a pointer, which operations in JavaScript use and code
- * in programs does not need: where it ends, if the offset is in it; else the offset.
- */
+/** Where the scratch room of a hash table ends, if the offset is in it; else the offset. */
 function endOfScratch(state: KernelState, mapOff: number, off: number): number {
   const map = state.objects.get<BpfMap>(mapOff, 'map');
   if (!(map instanceof HtabMap)) return off;
-  const start = mapOff + Math.ceil(state.types.sizeOf('bpf_map') / 8) * 8 + 8;
-  const end = start + Math.ceil(map.keySize / 8) * 8 + 8;
-  return off >= start && off < end ? end : off;
+  const { scratch } = map;
+  const end = scratch.off + scratch.lenBytes;
+  return off >= scratch.off && off < end ? end : off;
 }

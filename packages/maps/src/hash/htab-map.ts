@@ -128,6 +128,11 @@ export class HtabMap extends MapObject {
     this.mem.write32(this.#stateOff + COUNT, count);
   }
 
+  /** Room for a key and a pointer on their way, which operations in JavaScript use: its bytes mean nothing afterwards. */
+  get scratch(): { readonly off: number; readonly lenBytes: number } {
+    return { off: this.#stateOff + SCRATCH, lenBytes: roundUp8(this.keySize) + 8 };
+  }
+
   /** Eight bytes for a pointer on its way into an element. */
   get pointerScratch(): number {
     return this.#stateOff + SCRATCH + roundUp8(this.keySize);
