@@ -7,8 +7,10 @@ import { receiveSkb } from './dev/receive-skb.ts';
 import { skStoragesOf } from './sk-storage/state.ts';
 import { connectStreams, type StreamPairOptions, type StreamSocket } from './stream/stream-socket.ts';
 import { streamsOf } from './stream/state.ts';
+import { reuseportsOf } from './reuseport/group.ts';
 import type { Skb } from './skb/skb.ts';
 import { addInetSocket, removeInetSocket, type InetSocketOptions } from './sock/inet-sock.ts';
+import { ReceivingSocket, type ReceivingSocketOptions } from './sock/receiving-socket.ts';
 import { SockTable } from './sock/sock-table.ts';
 import type { Sock } from './sock/sock.ts';
 import { NET_TRACEPOINTS } from './tracepoints.ts';
@@ -56,6 +58,7 @@ export class Net implements Checkpointable {
     // Made now, so that every checkpoint has it.
     skStoragesOf(kernel);
     streamsOf(kernel);
+    reuseportsOf(kernel);
   }
 
   /**
@@ -101,6 +104,15 @@ export class Net implements Checkpointable {
   /** Takes a socket out again. */
   removeSocket(sock: Sock): void {
     removeInetSocket(this, sock);
+  }
+
+  /**
+   * Opens a bound UDP socket, or a TCP socket that listens: it keeps the datagrams, or the requests for connections, that
+   * packets bring.
+   * @errno EADDRINUSE UsageError: the port is taken
+   */
+  openReceiver(options: ReceivingSocketOptions): ReceivingSocket {
+    return new ReceivingSocket(this, options);
   }
 
   /** Connects two new TCP sockets with one another; they carry bytes, and have fds for maps of sockets. */

@@ -4,6 +4,7 @@ import { CAP_NET_ADMIN, ENODEV, EPERM } from '@tsbpf/uapi';
 import type { HostVerbRow } from '@tsbpf/core';
 import { netOf } from './net-state.ts';
 import { setFilterOption } from './sock/packet-socket.ts';
+import { setReuseportOption } from './reuseport/options.ts';
 import { attachTcFilter, detachTcFilter } from './tc/filters.ts';
 import { setXdp } from './xdp/attach.ts';
 
@@ -14,7 +15,8 @@ export const netVerbs: HostVerbRow = {
     const device = netOf(kernel).findDevice(ifindex);
     return device === undefined ? -ENODEV : setXdp(device, progFd, flags);
   },
-  setsockopt: (kernel, fd, level, name, value) => setFilterOption(kernel, fd, { level, name, value }),
+  setsockopt: (kernel, fd, level, name, value) =>
+    setFilterOption(kernel, fd, { level, name, value }) ?? setReuseportOption(kernel, fd, { level, name, value }),
   attachTc(kernel, ifindex, progFd, options) {
     if (!kernel.env.capable(CAP_NET_ADMIN)) return -EPERM;
     const device = netOf(kernel).findDevice(ifindex);

@@ -6,6 +6,7 @@ import type { Skb } from '../skb/skb.ts';
 import { vlanUntag } from '../skb/vlan.ts';
 import { classify, TC_ACT_TRAP, type TcVerdict } from '../tc/classify.ts';
 import { carryOutRedirect } from '../tc/redirect.ts';
+import { inputToSocket } from '../sock/local-input.ts';
 import type { NetDevice } from './device.ts';
 
 /** What the ingress classifiers of a device made of a packet. */
@@ -44,6 +45,7 @@ export function receiveSkb(device: NetDevice, skb: Skb): IngressOutcome | undefi
       return { ...verdict, redirect: carryOutRedirect(device.net, skb) };
     default:
       device.deliver(frameOf(skb));
+      inputToSocket(device, skb);
       skb.free();
       return verdict;
   }

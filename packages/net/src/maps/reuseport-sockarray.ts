@@ -26,6 +26,7 @@ import {
 import { readField, writePointerField } from '../dev/fields.ts';
 import { readPointer, writePointer } from '../dev/pointer.ts';
 import { netOf } from '../net-state.ts';
+import { numberGroup } from '../reuseport/group.ts';
 import { isRcuFree } from '../sock/inet-sock.ts';
 import { AF_INET, AF_INET6, IPPROTO_TCP, IPPROTO_UDP } from '../sock/sock-table.ts';
 import type { Sock } from '../sock/sock.ts';
@@ -38,7 +39,7 @@ const MAX_FD = 0x7fffffffn;
 const [SOCK_STREAM, SOCK_DGRAM] = [1, 2];
 
 /** Slots of pointers to sockets, right behind `struct bpf_map`. */
-class ReuseportArray extends MapObject {
+export class ReuseportArray extends MapObject {
   readonly #slotsOff: number;
 
   constructor(init: MapInit & { slotsOff: number }) {
@@ -91,6 +92,7 @@ function update(map: ReuseportArray, keyOff: number, valueOff: number, flags: nu
   const old = readPointer(mem, slot);
   const err = presenceError(old !== 0, flags) || checkSock(kernel, sock.off);
   if (err < 0) return err;
+  numberGroup(kernel, sock.off);
   setPlace(kernel, sock.off, slot);
   writePointer(mem, slot, sock.off);
   if (old !== 0) setPlace(kernel, old, 0);
