@@ -6,6 +6,7 @@ import { ClosedPipe, note, print } from './output/streams.ts';
 import { explain } from './failure.ts';
 import { addAssemblyCommands } from './commands/assembly.ts';
 import { addRunCommand } from './commands/run.ts';
+import { addTcpCommand } from './commands/tcp-run.ts';
 import { addVerifyCommand } from './commands/verify.ts';
 import { createSession, type Session } from './session.ts';
 import { runBatch } from './commands/batch.ts';
@@ -81,6 +82,7 @@ function build(session: Session, done: (status: number) => void): Command {
     );
   addRunCommand(program, session, done);
   addVerifyCommand(program, done);
+  addTcpCommand(program, session, done);
   addAssemblyCommands(program, done);
   program
     .command('batch')

@@ -3,9 +3,33 @@
 // eslint-disable-next-line no-restricted-syntax -- users take constants and errors from here
 export * from '@tsbpf/uapi';
 export { createKernel, type CreateKernelOptions, type SimulatedKernel } from './create-kernel.ts';
-export type { Flow, FlowOptions, Link, LinkOptions, Tcp, TcpSim, TcpSimOptions, TcpSock } from '@tsbpf/net';
-export type { EngineName } from './engine.ts';
+export { CA_STATE_NAMES, TcpRecorder } from '@tsbpf/net';
+export type {
+  Flow,
+  FlowOptions,
+  FlowSeries,
+  Link,
+  LinkOptions,
+  LinkSeries,
+  Tcp,
+  TcpSim,
+  TcpSimOptions,
+  TcpSock,
+} from '@tsbpf/net';
+export type { EngineChoice, EngineName } from './engine.ts';
 export { defaultRegistries } from './registries.ts';
+export {
+  mockHelpers,
+  HelperMocks,
+  type HelperMock,
+  type HelperName,
+  type MapRef,
+  type MockArgs,
+  type MockCall,
+  type MockFilter,
+  type MockResult,
+  type SeenCall,
+} from '@tsbpf/kernel';
 export { runBytecode, type RunBytecodeOptions, type RunBytecodeResult } from './run-bytecode.ts';
 export {
   linkObjects,

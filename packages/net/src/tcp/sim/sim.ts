@@ -134,6 +134,12 @@ export class TcpSim implements TcpWorld {
     clock.nowNs = Math.max(clock.nowNs, untilNs);
   }
 
+  /** Makes something of one's own act at a time; it may schedule itself again. */
+  schedule(source: EventSource, atNs: number): void {
+    if (source.eventId < 0) this.#queue.add(source);
+    this.#queue.schedule(source, atNs);
+  }
+
   /** Has something happen at a time. */
   at(atNs: number, action: () => void): void {
     const source: EventSource = { eventId: -1, scheduledNs: Infinity, fire: action };

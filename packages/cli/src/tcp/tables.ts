@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// Tables of functions in an object's struct_ops maps.
+import type { BpfMap, BpfObject, SimulatedKernel } from 'tsbpf';
+
+const KEY = new Uint8Array(4);
+const TCP_VALUE = 'bpf_struct_ops_tcp_congestion_ops';
+const INIT = 0;
+const NAME_BYTES = 16;
+
+/** The struct_ops maps of a loaded object. */
+export function tableMaps(obj: BpfObject): BpfMap[] {
+  return [...obj.maps].filter((map) => map.kind === 'struct_ops' && map.exists);
+}
+
+/** Registers those that were not yet. */
+export function registerNew(obj: BpfObject, kernel: SimulatedKernel): void {
+  for (const map of tableMaps(obj)) if (stateOf(map, kernel) === INIT) obj.attachStructOps(map);
+}
+
+function stateOf(map: BpfMap, kernel: SimulatedKernel): number {
+  const { types } = kernel.state;
+  const value = map.getBytes(KEY);
+  const valueName = types.btf.name(map.info().btf_vmlinux_value_type_id ?? 0);
+  const off = types.tryResolve(`${valueName}.state`)?.off ?? types.resolve(`${valueName}.common.state`).off;
+  return value === undefined ? INIT : new DataView(value.buffer, value.byteOffset).getUint32(off, true);
+}
+
+/** The names of an object's congestion controls, registered. */
+export function controlNames(obj: BpfObject, kernel: SimulatedKernel): string[] {
+  const { types } = kernel.state;
+  const at = types.resolve(`${TCP_VALUE}.data`).off + types.resolve('tcp_congestion_ops.name').off;
+  return tableMaps(obj).flatMap((map) => {
+    const value = map.getBytes(KEY);
+    if (value === undefined || map.info().btf_vmlinux_value_type_id !== types.structId(TCP_VALUE)) return [];
+    const name = value.subarray(at, at + NAME_BYTES);
+    return [String.fromCharCode(...name.subarray(0, name.indexOf(0)))];
+  });
+}
