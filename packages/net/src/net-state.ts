@@ -7,6 +7,7 @@ import { receiveSkb } from './dev/receive-skb.ts';
 import { skStoragesOf } from './sk-storage/state.ts';
 import { connectStreams, type StreamPairOptions, type StreamSocket } from './stream/stream-socket.ts';
 import { streamsOf } from './stream/state.ts';
+import { attachFlowDissector, flowDissectorsOf, openNamespace } from './flow/attached.ts';
 import { reuseportsOf } from './reuseport/group.ts';
 import type { Skb } from './skb/skb.ts';
 import { addInetSocket, removeInetSocket, type InetSocketOptions } from './sock/inet-sock.ts';
@@ -59,6 +60,7 @@ export class Net implements Checkpointable {
     skStoragesOf(kernel);
     streamsOf(kernel);
     reuseportsOf(kernel);
+    flowDissectorsOf(kernel).initNs = this.initNs;
   }
 
   /**
@@ -113,6 +115,16 @@ export class Net implements Checkpointable {
    */
   openReceiver(options: ReceivingSocketOptions): ReceivingSocket {
     return new ReceivingSocket(this, options);
+  }
+
+  /** Opens a namespace, as a process opens /proc/PID/ns/net: its fd. */
+  openNamespace(netns: NetNamespace = this.initNs): number {
+    return openNamespace(this.kernel, netns);
+  }
+
+  /** Attaches a flow dissector as a process in the namespace would: 0, or -errno of BPF_PROG_ATTACH. */
+  attachFlowDissector(progFd: number, netns: NetNamespace = this.initNs): number {
+    return attachFlowDissector(this.kernel, progFd, netns);
   }
 
   /** Connects two new TCP sockets with one another; they carry bytes, and have fds for maps of sockets. */

@@ -2,6 +2,7 @@
 // An sk_buff goes up to the protocols. @see net/core/dev.c, __netif_receive_skb_core
 import { TC_ACT_QUEUED, TC_ACT_REDIRECT, TC_ACT_SHOT, TC_ACT_STOLEN } from '@tsbpf/uapi';
 import { frameOf } from '../skb/frame.ts';
+import { flowHash } from '../skb/hash.ts';
 import type { Skb } from '../skb/skb.ts';
 import { vlanUntag } from '../skb/vlan.ts';
 import { classify, TC_ACT_TRAP, type TcVerdict } from '../tc/classify.ts';
@@ -27,6 +28,7 @@ export function receiveSkb(device: NetDevice, skb: Skb): IngressOutcome | undefi
     skb.free();
     return undefined;
   }
+  if (device.steering) flowHash(skb);
   if (device.taps.size > 0) {
     skb.push(skb.macLen);
     for (const tap of device.taps) tap.see(skb, 'received');

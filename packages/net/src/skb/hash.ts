@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The flow hash of a packet. Linux keys it at random; ours is the same in every run.
+import { dissectSkb, type FlowKeys } from '../flow/skb-flow.ts';
 import type { Skb } from './skb.ts';
 
 const ETH_P_IP = 0x0008;
@@ -37,9 +38,25 @@ function hashEnds(source: readonly number[], destination: readonly number[], pro
   return ordered.reduce(mix, mix(0x2c1b3c6d, protocol)) || 1;
 }
 
+/** Of what the namespace's flow dissector found. */
+function hashOfKeys(skb: Skb, { src, dst, sport, dport, ipProto }: FlowKeys): number {
+  const words = (addr: Uint8Array): number[] => {
+    const view = new DataView(addr.buffer, addr.byteOffset, addr.byteLength);
+    return Array.from({ length: addr.length / 4 }, (_, i) => view.getUint32(4 * i, true));
+  };
+  const swap = (port: number): number => ((port & 0xff) << 8) | (port >>> 8);
+  const l4 = sport !== 0 || dport !== 0;
+  const ports = l4 ? [[swap(sport)], [swap(dport)]] : [[], []];
+  const hash = hashEnds([...words(src), ...(ports[0] ?? [])], [...words(dst), ...(ports[1] ?? [])], ipProto);
+  setHash(skb, hash, { l4 });
+  return hash;
+}
+
 /** The packet's hash, computed where it is not known. @see skb_get_hash */
 export function flowHash(skb: Skb): number {
   if (skb.get('l4_hash') !== 0 || skb.get('sw_hash') !== 0) return skb.get('hash');
+  const keys = dissectSkb(skb);
+  if (keys !== undefined) return hashOfKeys(skb, keys);
   const { mem } = skb.kernel;
   const start = skb.head + skb.header('network_header');
   const words = (off: number, count: number): number[] =>
