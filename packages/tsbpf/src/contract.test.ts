@@ -82,6 +82,8 @@ describe('memory', () => {
       console.log('a map above 2 GiB: skipped, this machine has not the address space');
       return;
     }
+    // What is left below it.
+    for (let size = 4096; size >= 8; size -= 8) while (kernel.state.mem.alloc(size) < filler);
     for (const map_type of [BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_HASH]) {
       const fd = kernel.bpf(BPF_MAP_CREATE, { map_type, key_size: 4, value_size: 8, max_entries: 100 });
       expect(fd).toBeGreaterThan(0);
@@ -116,6 +118,39 @@ describe('memory', () => {
     }
     restore();
     expect(obj.map('sources').size).toBe(20);
+  });
+});
+
+describe('the engine', () => {
+  it('is the JIT, and says so', () => {
+    expect(createKernel().engine).toEqual({ name: 'jit', reason: 'it is the default' });
+    expect(createKernel({ engine: 'interpreter' }).engine.name).toBe('interpreter');
+    expect(createKernel({ checked: true }).engine).toEqual({ name: 'interpreter', reason: 'checked mode is its own' });
+  });
+
+  it('is the interpreter where WebAssembly may not be compiled, unless the JIT was asked for', () => {
+    const { Module } = WebAssembly;
+    // What a content security policy without wasm-unsafe-eval does.
+    Reflect.set(WebAssembly, 'Module', function forbidden() {
+      throw new WebAssembly.CompileError('Wasm code generation disallowed by embedder');
+    });
+    try {
+      const kernel = createKernel();
+      expect(kernel.engine.name).toBe('interpreter');
+      expect(kernel.engine.reason).toContain('content security policy');
+      using obj = firewall(kernel);
+      expect(obj.program('firewall').testRun({ data: FRAME }).retval).toBe(2);
+      expect(() => createKernel({ engine: 'jit' })).toThrow(NotSupportedError);
+    } finally {
+      Reflect.set(WebAssembly, 'Module', Module);
+    }
+  });
+
+  it('reports what compiling cost', () => {
+    const kernel = createKernel();
+    using obj = firewall(kernel);
+    const file = kernel.state.fds.get(obj.program('firewall').fd, 'prog');
+    expect(typeof file === 'number' ? 0 : file.prog.loaded.compileNs).toBeGreaterThan(0);
   });
 });
 

@@ -6,13 +6,13 @@ import { netOf, tcpOf, type Net, type Tcp } from '@tsbpf/net';
 import { tracingOf, type Tracing } from '@tsbpf/tracing';
 import { verify } from '@tsbpf/verifier';
 import { vmlinuxBtf } from '@tsbpf/vmlinux';
-import { createEngine, type EngineName } from './engine.ts';
+import { createEngine, type EngineChoice, type EngineName } from './engine.ts';
 import { defaultRegistries } from './registries.ts';
 
 export interface CreateKernelOptions extends EnvOptions {
   /** The Linux version whose rules apply. */
   version?: KernelVersion;
-  /** What runs programs: the interpreter unless given. */
+  /** What runs programs: the JIT unless given, and the interpreter where WebAssembly is missing or forbidden. */
   engine?: EngineName;
   /** The interpreter validates every access against live memory: slower, and a net under the verifier. */
   checked?: boolean;
@@ -38,6 +38,8 @@ export interface SimulatedKernel extends Kernel {
   readonly cgroups: Cgroups;
   /** Probes, tracepoints and perf events, and a script's means to fire them. */
   readonly tracing: Tracing;
+  /** What runs programs, and why: a content security policy may have forbidden the JIT. */
+  readonly engine: EngineChoice;
   /** Watches all runs until the returned function is called. */
   observe(observer: ExecObserver): () => void;
   /**
@@ -49,17 +51,18 @@ export interface SimulatedKernel extends Kernel {
 
 /**
  * Makes a simulated Linux: deterministic, and sharing nothing with other kernels of the process.
- * @errno ENOSYS NotSupportedError: a version that is not simulated, or the JIT where there is no WebAssembly.
+ * @errno ENOSYS NotSupportedError: a version that is not simulated, or the JIT was asked for where there is no WebAssembly.
  * @errno EINVAL UsageError: options that do not go together.
  */
 export function createKernel(options: CreateKernelOptions = {}): SimulatedKernel {
-  const { version = '5.6', engine = 'interpreter', checked, vmlinux, memory, fdLimit, registries, ...more } = options;
+  const { version = '5.6', engine, checked, vmlinux, memory, fdLimit, registries, ...more } = options;
   const { devices = ['eth0'], ...env } = more;
+  const made: { engine?: ReturnType<typeof createEngine> } = {};
   const kernel = createKernelOf({
     version,
     registries: registries ?? defaultRegistries(),
     verify,
-    executor: (services) => createEngine(services, { engine, checked }),
+    executor: (services) => (made.engine = createEngine(services, { engine, checked })).executor,
     vmlinux: vmlinux ?? vmlinuxBtf(),
     env,
     ...(memory === undefined ? {} : { memory }),
@@ -75,6 +78,7 @@ export function createKernel(options: CreateKernelOptions = {}): SimulatedKernel
     tcp: tcpOf(kernel.state),
     cgroups,
     tracing: tracingOf(kernel.state),
+    engine: made.engine?.choice ?? { name: kernel.state.executor.name, reason: 'the kernel chose it' },
     observe: (observer) => kernel.state.observe(observer),
     overrideHelper: (variant, make) => kernel.state.overrideHelper(variant, make),
   };

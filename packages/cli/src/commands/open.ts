@@ -12,17 +12,18 @@ export interface KernelOptions {
   /** A BTF file to lay kernel structures out by. */
   readonly btf?: string;
   readonly checked?: boolean;
-  /** interpreter or jit. */
+  /** interpreter or jit; the kernel chooses unless given. */
   readonly engine?: string;
 }
 
 /** A simulated kernel for one verb. */
 export function makeKernel(options: KernelOptions): SimulatedKernel {
-  const { kernel: version = '5.6', btf, checked, engine = 'interpreter' } = options;
+  const { kernel: version = '5.6', btf, checked, engine } = options;
   if (!/^\d+\.\d+$/.test(version)) badInput(`--kernel ${version}: a version looks like 5.6`);
-  if (engine !== 'interpreter' && engine !== 'jit') badInput(`--engine ${engine}: there are interpreter and jit`);
+  if (engine !== undefined && engine !== 'interpreter' && engine !== 'jit')
+    badInput(`--engine ${engine}: there are interpreter and jit`);
   return createKernel({
-    engine,
+    ...(engine === undefined ? {} : { engine }),
     version: version as `${number}.${number}`,
     ...(btf === undefined ? {} : { vmlinux: readBytes(btf, 'a BTF blob') }),
     ...(checked === undefined ? {} : { checked }),

@@ -61,6 +61,7 @@ function run(path: string, options: RunOptions, session: Session): number {
     file: path,
     prog: prog.name,
     type: BPF_PROG_TYPE_NAMES[prog.type] ?? String(prog.type),
+    engine: kernel.engine,
     log: prog.log,
     maps: [...obj.maps],
     tracePipe: kernel.state.env.tracePipe,
@@ -78,6 +79,9 @@ function run(path: string, options: RunOptions, session: Session): number {
     report.capture = runCapture(hook, { pcap: options.pcap, out: options.out });
   } else if (options.dataIn !== undefined || options.ctxIn !== undefined || options.repeat !== undefined) {
     report.single = runOnce(prog, options);
+  }
+  if (options.engine === undefined && options.checked !== true && kernel.engine.name === 'interpreter') {
+    note(`runs on the interpreter: ${kernel.engine.reason}`);
   }
   if (options.json === true) print(JSON.stringify(jsonReport(report), null, 2));
   else for (const line of textReport(report)) print(line);
@@ -97,7 +101,7 @@ export function addRunCommand(program: Command, session: Session, done: (status:
     .option('--repeat <N>', 'run that often')
     .option('--kernel <VERSION>', 'rules of this Linux version', '5.6')
     .option('--btf <FILE>', 'BTF to lay kernel structures out by')
-    .option('--engine <NAME>', 'interpreter or jit', 'interpreter')
+    .option('--engine <NAME>', 'jit or interpreter: jit unless WebAssembly may not be compiled')
     .option('--checked', 'check every memory access against live memory')
     .option('--json', 'one object')
     .action((path: string, options: RunOptions) => done(run(path, options, session)));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { BPF_MAP_TYPE_NAMES, BpfError, type BpfMap } from 'tsbpf';
+import { BPF_MAP_TYPE_NAMES, BpfError, type BpfMap, type EngineChoice } from 'tsbpf';
 import type { CaptureResult } from '../commands/run-capture.ts';
 import { parseStats } from './stats.ts';
 import { formatValue, jsonValue } from './value.ts';
@@ -8,6 +8,7 @@ export interface RunReport {
   readonly file: string;
   readonly prog: string;
   readonly type: string;
+  readonly engine: EngineChoice;
   readonly log: string;
   readonly maps: readonly BpfMap[];
   readonly tracePipe: readonly string[];
@@ -98,6 +99,7 @@ export function jsonReport(report: RunReport): unknown {
     file: report.file,
     prog: report.prog,
     type: report.type,
+    engine: report.engine,
     verifier: parseStats(report.log),
     ...(capture === undefined
       ? {}
