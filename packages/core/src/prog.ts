@@ -74,6 +74,8 @@ export interface VerifiedProg {
   readonly maxTpAccess: number;
   readonly dstNeeded: boolean;
   readonly overridesReturn: boolean;
+  /** Lookups became instructions, which no replacement of the helper reaches. */
+  readonly inlinesLookups?: boolean;
   /** An exit value needs the attach type to be the expected one. */
   readonly enforceExpectedAttachType: boolean;
   /** Cgroup storage maps it uses: shared, per CPU. */

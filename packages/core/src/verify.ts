@@ -54,6 +54,8 @@ export interface VerifierEnv {
   readonly readMemory?: (addr: bigint, lenBytes: number) => bigint;
   /** Programs run compiled: calls may be specialised (both engines count as JITs). */
   readonly jit: boolean;
+  /** Lookups on known maps may become instructions; true unless said otherwise. A test that replaces lookups says no. */
+  readonly inlineLookups?: boolean;
   /** The machine can access unaligned memory. x86-64 can. */
   readonly efficientUnaligned: boolean;
   /** Nanoseconds, for the "verification time" line. */

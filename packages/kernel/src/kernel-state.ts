@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The kernel's state, and the services that everything below the system call gets of it.
+import { EBUSY, ENOENT, UsageError } from '@tsbpf/uapi';
 import { Btf } from '@tsbpf/btf';
 import {
   createKernelTypes,
@@ -136,8 +137,27 @@ export class KernelState implements KernelServices {
     };
   }
 
-  /** Replaces a helper variant for all programs until the returned function is called. */
+  /**
+   * Replaces a helper variant for all programs until the returned function is called. Helpers without a body, and
+   * lookups of map elements, are replaced before the programs that call them are loaded.
+   * @errno ENOENT UsageError: no such helper
+   * @errno EBUSY UsageError: a loaded program has its lookups in line
+   */
   overrideHelper(variant: string, make: (original: HelperFn | undefined) => HelperFn): () => void {
+    if (!this.helpers.has(variant)) {
+      throw new UsageError(`${variant} is no helper: names are those of prototypes, such as bpf_map_update_elem`, {
+        errno: ENOENT,
+      });
+    }
+    if (variant === 'bpf_map_lookup_elem') {
+      for (const prog of this.progs.values()) {
+        if (prog.verified.inlinesLookups !== true) continue;
+        throw new UsageError(
+          `prog '${prog.name}' was loaded with its lookups in line: replace ${variant} before loading it`,
+          { errno: EBUSY },
+        );
+      }
+    }
     return this.overrides.set(variant, make);
   }
 

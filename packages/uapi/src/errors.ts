@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { errnoName } from './errno.ts';
+import { EINVAL, errnoName } from './errno.ts';
 import type { VerifierDiagnostic } from './diagnostic.ts';
 
 /** Every error that tsbpf throws to a user. `errno` is positive; `code` is its name, as in Node's own errors. */
@@ -41,6 +41,22 @@ export class VerifierError extends BpfError {
     this.log = options.log;
     this.insnIdx = options.insnIdx;
     this.diagnostic = options.diagnostic;
+  }
+}
+
+/** A test's expectations of helper calls that were not met; the message names each. */
+export class ExpectationError extends BpfError {
+  /** One line for each expectation that was not met. */
+  readonly unmet: readonly string[];
+
+  constructor(unmet: readonly string[]) {
+    super(
+      unmet.length === 1 ? (unmet[0] ?? '') : `${unmet.length} expectations were not met:\n  ${unmet.join('\n  ')}`,
+      {
+        errno: EINVAL,
+      },
+    );
+    this.unmet = unmet;
   }
 }
 

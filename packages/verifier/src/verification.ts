@@ -120,6 +120,8 @@ export interface Verification {
   seenDirectWrite: boolean;
   dstNeeded: boolean;
   overridesReturn: boolean;
+  /** A lookup became instructions. */
+  inlinesLookups?: boolean;
   enforceExpectedAttachType: boolean;
 }
 

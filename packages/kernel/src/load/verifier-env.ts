@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { BTF_KIND_FUNC } from '@tsbpf/btf';
-import { HELPER_PROTOS, type VerifierEnv } from '@tsbpf/core';
+import { ENOSYS, NotSupportedError } from '@tsbpf/uapi';
+import { HELPER_PROTOS, type HelperRow, type VerifierEnv } from '@tsbpf/core';
 import type { KernelState } from '../kernel-state.ts';
 
 /** What the verifier may ask of this kernel. */
@@ -12,7 +13,7 @@ export function verifierEnv(k: KernelState): VerifierEnv {
       const file = k.fds.get(fd, 'map');
       return typeof file === 'number' ? file : file.map;
     },
-    helper: (variant) => k.helpers.get(variant),
+    helper: (variant) => replaceable(k, variant),
     helperProtos: HELPER_PROTOS,
     ptrClass: (regType) => k.ptrClasses.get(regType),
     vmlinux: k.vmlinux.btf,
@@ -20,11 +21,26 @@ export function verifierEnv(k: KernelState): VerifierEnv {
     callBase: k.text.callBase,
     kernelSymbol: (name) => symbolAddr(k, name),
     jit: true,
+    inlineLookups: k.overrides.get('bpf_map_lookup_elem') === undefined,
     efficientUnaligned: true,
     readMemory: (addr, lenBytes) => readWord(k, k.mem.toOff(addr), lenBytes),
     now: () => k.env.ktimeNs(),
     structOps: (structName) => k.registries.structOps.find((row) => row.name === structName),
   };
+}
+
+/** A helper's row. One without a body can run where a test has replaced it before the program is loaded. */
+function replaceable(k: KernelState, variant: string): HelperRow | undefined {
+  const row = k.helpers.get(variant);
+  if (row === undefined || row.impl !== undefined || k.overrides.get(variant) === undefined) return row;
+  const call = (): never => {
+    throw new NotSupportedError(`helper ${variant} is not simulated, and nothing stands in for it any more`, {
+      errno: ENOSYS,
+      feature: variant,
+    });
+  };
+  const retWidth = row.proto.ret.startsWith('RET_PTR') ? 'ptr' : 'words';
+  return { ...row, impl: { retWidth, wideArgs: [1, 2, 3, 4, 5], call } };
 }
 
 /** Address of a kernel function: one that was defined, or that the kernel's BTF knows; 0n for any other name. */

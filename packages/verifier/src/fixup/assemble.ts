@@ -33,6 +33,7 @@ export function assembleVerified(v: Verification): VerifiedProg {
     maxTpAccess: v.maxTpAccess,
     dstNeeded: v.dstNeeded,
     overridesReturn: v.overridesReturn,
+    inlinesLookups: v.inlinesLookups === true,
     enforceExpectedAttachType: v.enforceExpectedAttachType,
     cgroupStorage: v.cgroupStorage,
   };

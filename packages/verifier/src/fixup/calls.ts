@@ -103,8 +103,12 @@ function mapOperation(v: Verification, at: number, row: HelperRow, facts: InsnFa
   const op = row.proto.special && MAP_OPS[row.proto.special];
   const map = typeof facts.callMap === 'object' ? facts.callMap : undefined;
   if (v.env.jit && op !== undefined && map !== undefined) {
-    const lookup = op === 'lookup' && v.env.types ? map.def.genLookup?.(map, v.env.types) : undefined;
-    if (lookup !== undefined) return inlineLookup(v, at, map, lookup);
+    const inline = op === 'lookup' && v.env.inlineLookups !== false;
+    const lookup = inline && v.env.types ? map.def.genLookup?.(map, v.env.types) : undefined;
+    if (lookup !== undefined) {
+      v.inlinesLookups = true;
+      return inlineLookup(v, at, map, lookup);
+    }
     const symbol = map.def.opSymbols?.[op];
     if (symbol !== undefined) {
       v.insns[at] = { ...v.insns[at], imm: callDistance(v, symbol) };
