@@ -19,6 +19,12 @@ const rule = <N extends string>(name: N, since: KernelVersion, before: string, a
 /** The table. */
 export const RULES = [
   rule('mod32ZeroExtends', '5.12', 'MOD32 by zero keeps the upper half of dst', 'dst is zero-extended'),
+  rule(
+    'leftMaskInclusive',
+    '5.12',
+    'unprivileged pointer arithmetic to the left by all that there is moves nothing: the mask is one short',
+    'moves the pointer',
+  ),
   rule('packetRightOpenRange', '5.16', 'pkt < pkt_end proves one byte less than the offset', 'proves one byte more'),
   rule(
     'strHelpersKeepNegative',

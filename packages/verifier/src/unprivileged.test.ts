@@ -53,6 +53,13 @@ describe('pointer arithmetic', () => {
     // r11 = limit - 1; r11 -= r1; r11 |= r1; …
     expect(verified?.insns.filter(({ dst }) => dst === 11).map(({ imm }) => imm)[0]).toBe(47);
   });
+  it('to the left is masked one short, as in v5.6', () => {
+    const text = lookup('big', 'r1 = 15\nw1 &= 15\nr0 += 15\nr0 -= r1\nr1 = *(u8 *)(r0 +0)');
+    const limitOf = (options: RigOptions): number | undefined =>
+      verifyText(text, options).verified?.insns.find(({ dst }) => dst === 11)?.imm;
+    expect(limitOf(USER)).toBe(14);
+    expect(limitOf({ ...USER, mended: { leftMaskInclusive: true } })).toBe(15);
+  });
 
   it.each<readonly [string, string, string]>([
     [

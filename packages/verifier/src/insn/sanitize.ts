@@ -14,14 +14,18 @@ function needsNone(a: Analysis, insn: Insn): boolean {
   return a.v.allowPtrLeaks || (insn.code & BPF_X) === 0;
 }
 
-/** How far a pointer may move in a direction before it leaves its object; undefined where that is not limited. */
-function ptrLimit(ptr: Reg, left: boolean): number | undefined {
+/**
+ * How far a pointer may move in a direction before it leaves its object; undefined where that is not limited. Offsets
+ * stay below the limit, so that to the left it must be one more than the bytes there are: `inclusive`.
+ */
+function ptrLimit(ptr: Reg, left: boolean, inclusive: boolean): number | undefined {
+  const more = left && inclusive ? 1 : 0;
   if (ptr.type === 'PTR_TO_STACK') {
     const off = (ptr.off + ptr.bounds.valueLo) | 0;
-    return (left ? MAX_BPF_STACK + off : -off) >>> 0;
+    return (left ? MAX_BPF_STACK + off + more : -off) >>> 0;
   }
   if (ptr.type !== 'PTR_TO_MAP_VALUE') return undefined;
-  if (left) return (ptr.bounds.umaxLo + ptr.off) >>> 0;
+  if (left) return (ptr.bounds.umaxLo + ptr.off + more) >>> 0;
   return ((ptr.map?.valueSize ?? 0) - (ptr.bounds.sminLo + ptr.off)) >>> 0;
 }
 
@@ -46,7 +50,7 @@ export function sanitizePtrMath(
   const message = `R${insn.dst} tried to ${add ? 'add' : 'sub'} from different maps or paths\n`;
   const { ptrIsDst, negative } = how;
   if (!a.cur.speculative) {
-    const limit = ptrLimit(ptr, add === negative);
+    const limit = ptrLimit(ptr, add === negative, a.v.rules.leftMaskInclusive);
     if (limit === undefined) return;
     const state = (negative ? ALU_NEG_VALUE : 0) | (ptrIsDst ? ALU_SANITIZE_SRC : ALU_SANITIZE_DST);
     if (!note(a, state, limit)) refuse(a.v, EACCES, message);
