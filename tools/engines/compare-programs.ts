@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { encodeInsns } from '../../packages/insn/src/index.ts';
 import { BPF_PROG_LOAD, NotSupportedError } from '../../packages/uapi/src/index.ts';
+import { PLAIN_FLAVOURS } from '../soundness/flavours.ts';
 import { randomProgram, type RandomProgram } from '../soundness/generate.ts';
 import { Random } from '../soundness/random.ts';
 import { EnginePair, type Comparison, type RunInput } from './engine-pair.ts';
@@ -41,7 +42,7 @@ export function comparePrograms({ seed: first, count, onDifference, onProgress }
       onProgress?.(tally, seed);
     }
     tally.programs++;
-    const prog = randomProgram(seed, pair.net.maps);
+    const prog = randomProgram(seed, pair.net, { flavours: PLAIN_FLAVOURS, nearMisses: 0 });
     const outcome = compareOne(pair, prog);
     if (outcome === undefined) tally.rejected++;
     else if (outcome.kind === 'same') tally.same++;

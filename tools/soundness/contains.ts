@@ -1,43 +1,41 @@
 // SPDX-License-Identifier: MIT
 // Whether a state of the verifier contains what a program's registers and stack really hold.
-import type { Reg } from '../../packages/verifier/src/index.ts';
-import type { ObservedFrame } from '../../packages/verifier/src/index.ts';
+import type { ObservedFrame, Reg, Slot } from '../../packages/verifier/src/index.ts';
+import type { Reality } from './reality.ts';
 
 /** Bounds as the verifier's registers have them. */
 type Bounds = Reg['bounds'];
 
-/** What really is: addresses are 64-bit, unsigned. */
-export interface Reality {
-  /** Outermost first. R0 to R10 of the running function; of a caller only R6 to R9, and R10. */
-  readonly frames: readonly { readonly regs: readonly (bigint | undefined)[]; readonly stackTop: bigint }[];
-  readonly ctx: bigint;
-  /** Of programs with packets. */
-  readonly data: bigint | undefined;
-  readonly dataMeta: bigint | undefined;
-  readonly dataEnd: bigint | undefined;
-  /** Where values of maps were found, and the address of their map. */
-  readonly values: ReadonlyMap<bigint, bigint>;
-  read64(addr: bigint): bigint;
+const ADDR = 0xffff_ffff_ffff_ffffn;
+
+/** Is `a` below `b`, both in words, unsigned? */
+function below(aLo: number, aHi: number, bLo: number, bHi: number): boolean {
+  return aHi === bHi ? aLo >>> 0 < bLo >>> 0 : aHi >>> 0 < bHi >>> 0;
 }
 
-function signed(x: bigint): bigint {
-  return BigInt.asIntN(64, x);
+/** The same for signed numbers. */
+function less(aLo: number, aHi: number, bLo: number, bHi: number): boolean {
+  return aHi === bHi ? aLo >>> 0 < bLo >>> 0 : aHi < bHi;
 }
 
-function unsigned(x: bigint): bigint {
-  return BigInt.asUintN(64, x);
+function within(b: Bounds, lo: number, hi: number): boolean {
+  if (((lo & ~b.maskLo) ^ b.valueLo) !== 0 || ((hi & ~b.maskHi) ^ b.valueHi) !== 0) return false;
+  return !(
+    below(lo, hi, b.uminLo, b.uminHi) ||
+    below(b.umaxLo, b.umaxHi, lo, hi) ||
+    less(lo, hi, b.sminLo, b.sminHi) ||
+    less(b.smaxLo, b.smaxHi, lo, hi)
+  );
 }
 
 /** Why a value is not within bounds; undefined where it is. */
 export function outOfBounds(b: Bounds, value: bigint): string | undefined {
-  const u = unsigned(value);
-  const s = signed(value);
+  const u = value & ADDR;
+  if (within(b, Number(u & 0xffffffffn) | 0, Number(u >> 32n) | 0)) return undefined;
+  const s = BigInt.asIntN(64, u);
   if (s < b.smin || s > b.smax) return `${s} is not in signed ${b.smin}..${b.smax}`;
   if (u < b.umin || u > b.umax) return `${u} is not in unsigned ${b.umin}..${b.umax}`;
-  const known = (BigInt(b.valueHi >>> 0) << 32n) | BigInt(b.valueLo >>> 0);
-  const mask = (BigInt(b.maskHi >>> 0) << 32n) | BigInt(b.maskLo >>> 0);
-  if ((u & ~mask) !== known) return `0x${u.toString(16)} is not 0x${known.toString(16)} but for 0x${mask.toString(16)}`;
-  return undefined;
+  return `0x${u.toString(16)} is not 0x${b.value.toString(16)} but for 0x${b.mask.toString(16)}`;
 }
 
 /** A register as the report shows it. */
@@ -46,32 +44,35 @@ export function describeReg({ type, bounds: b, off, id, range }: Reg): string {
   return `${type}${more} s[${b.smin},${b.smax}] u[${b.umin},${b.umax}]`;
 }
 
+/** Why a pointer is not so far from a base; nothing is said where there is no base. */
+function away(reg: Reg, value: bigint, base: bigint | undefined): string | undefined {
+  return base === undefined ? undefined : outOfBounds(reg.bounds, value - base - BigInt(reg.off));
+}
+
 /** Why a register does not contain a value; undefined where it does. Looks at numbers only where `scalars`. */
 export function regMismatch(reg: Reg, value: bigint, real: Reality, scalars: boolean): string | undefined {
-  const offset = (base: bigint): string | undefined => outOfBounds(reg.bounds, value - base - BigInt(reg.off));
-  const exactly = (base: bigint | undefined): string | undefined => (base === undefined ? undefined : offset(base));
   switch (reg.type) {
     case 'NOT_INIT':
       return undefined;
     case 'SCALAR_VALUE':
       return scalars ? outOfBounds(reg.bounds, value) : undefined;
     case 'PTR_TO_CTX':
-      return offset(real.ctx);
+      return away(reg, value, real.ctx);
     case 'PTR_TO_STACK':
-      return offset(real.frames[reg.frameno].stackTop);
+      return away(reg, value, real.frames[reg.frameno].stackTop);
     case 'CONST_PTR_TO_MAP':
       if (value === 0n) return 'a map is NULL';
       return reg.map?.addr === value || reg.map?.addr === 0n || isTemplate(reg) ? undefined : 'another map';
     case 'PTR_TO_MAP_VALUE_OR_NULL':
-      return value === 0n ? undefined : valueMismatch(reg, real, offset);
+      return value === 0n ? undefined : valueMismatch(reg, value, real);
     case 'PTR_TO_MAP_VALUE':
-      return valueMismatch(reg, real, offset);
+      return valueMismatch(reg, value, real);
     case 'PTR_TO_PACKET':
-      return exactly(real.data) ?? rangeMismatch(reg, value, real.dataEnd);
+      return away(reg, value, real.data) ?? rangeMismatch(reg, value, real.dataEnd);
     case 'PTR_TO_PACKET_META':
-      return exactly(real.dataMeta) ?? rangeMismatch(reg, value, real.data);
+      return away(reg, value, real.dataMeta) ?? rangeMismatch(reg, value, real.data);
     case 'PTR_TO_PACKET_END':
-      return exactly(real.dataEnd);
+      return away(reg, value, real.dataEnd);
     case 'PTR_TO_SOCKET_OR_NULL':
     case 'PTR_TO_SOCK_COMMON_OR_NULL':
     case 'PTR_TO_TCP_SOCK_OR_NULL':
@@ -87,11 +88,11 @@ function isTemplate(reg: Reg): boolean {
   return reg.map !== undefined && 'id' in reg.map && reg.map.id === 0;
 }
 
-function valueMismatch(reg: Reg, real: Reality, offset: (base: bigint) => string | undefined): string | undefined {
+function valueMismatch(reg: Reg, value: bigint, real: Reality): string | undefined {
   let nearest = 'no value of a map was found';
   for (const [base, map] of real.values) {
     if (!isTemplate(reg) && reg.map?.addr !== map) continue;
-    const problem = offset(base);
+    const problem = away(reg, value, base);
     if (problem === undefined) return undefined;
     nearest = problem;
   }
@@ -99,29 +100,14 @@ function valueMismatch(reg: Reg, real: Reality, offset: (base: bigint) => string
 }
 
 function rangeMismatch(reg: Reg, value: bigint, end: bigint | undefined): string | undefined {
-  if (end === undefined) return undefined;
+  if (end === undefined || reg.range === 0) return undefined;
   const last = value - BigInt(reg.off) + BigInt(reg.range);
-  return reg.range === 0 || last <= end ? undefined : `its range ends ${last - end} bytes behind the packet's end`;
+  return last <= end ? undefined : `its range ends ${last - end} bytes behind the packet's end`;
 }
 
-/** Why an access through a register leaves what the register points into; undefined where it does not. */
-export function accessProblem(reg: Reg, at: bigint, lenBytes: number, real: Reality): string | undefined {
-  const end = at + BigInt(lenBytes);
-  if (reg.type === 'PTR_TO_MAP_VALUE' && reg.map !== undefined) {
-    const size = BigInt(reg.map.valueSize);
-    for (const base of real.values.keys()) if (at >= base && end <= base + size) return undefined;
-    return `${lenBytes} bytes at 0x${at.toString(16)} are not inside a value`;
-  }
-  if (reg.type !== 'PTR_TO_PACKET' && reg.type !== 'PTR_TO_PACKET_META') return undefined;
-  const [first, last] = reg.type === 'PTR_TO_PACKET' ? [real.data, real.dataEnd] : [real.dataMeta, real.data];
-  if (first === undefined || last === undefined || (at >= first && end <= last)) return undefined;
-  return `${lenBytes} bytes at 0x${at.toString(16)} are not inside the packet`;
-}
-
-function slotMismatch(frame: ObservedFrame, spi: number, top: bigint, real: Reality): string | undefined {
-  const slot = frame.stack[spi];
-  const addr = top - BigInt(8 * (spi + 1));
+function slotMismatch(slot: Slot, addr: bigint, real: Reality): string | undefined {
   if (typeof slot !== 'number') return regMismatch(slot, real.read64(addr), real, true);
+  if ((slot & (slot >> 1) & 0x5555) === 0) return undefined;
   // Byte 0 is the one at the highest address.
   const bytes = real.read64(addr);
   for (let i = 0; i < 8; i++) {
@@ -130,21 +116,25 @@ function slotMismatch(frame: ObservedFrame, spi: number, top: bigint, real: Real
   return undefined;
 }
 
-/** Pointers with the same unknown offset, or the same NULL, are equal. */
-function identityMismatch(frames: readonly ObservedFrame[], real: Reality): string | undefined {
-  const seen = new Map<string, bigint>();
+/** A pointer whose id says that it equals others with that id, up to its fixed offset. */
+function sharesIdentity(reg: Reg): boolean {
+  if (reg.id === 0) return false;
+  return reg.type === 'PTR_TO_PACKET' || reg.type === 'PTR_TO_MAP_VALUE' || reg.type.endsWith('_OR_NULL');
+}
+
+/** Pointers with the same unknown offset, or the same NULL, are equal: does one of them differ from the others? */
+function identityProblem(frames: readonly ObservedFrame[], real: Reality, reg: Reg, value: bigint): string | undefined {
+  const orNull = reg.type.endsWith('_OR_NULL');
   for (let f = 0; f < frames.length; f++) {
+    const { regs } = frames[f];
     for (let r = 0; r < 10; r++) {
-      const reg = frames[f].regs[r];
-      const value = real.frames[f].regs[r];
-      if (value === undefined || reg.id === 0 || reg.type === 'SCALAR_VALUE' || reg.type === 'NOT_INIT') continue;
-      const orNull = reg.type.endsWith('_OR_NULL');
-      if (!orNull && reg.type !== 'PTR_TO_PACKET') continue;
-      const base = orNull ? value : value - BigInt(reg.off);
-      const key = `${reg.type} ${reg.id}`;
-      const other = seen.get(key);
-      if (other !== undefined && other !== base) return `f${f} R${r}: differs from another with id ${reg.id}`;
-      seen.set(key, base);
+      const other = regs[r];
+      if (other.id !== reg.id || other === reg || other.type !== reg.type || other.map !== reg.map) continue;
+      const there = real.frames[f].regs[r];
+      if (there === undefined) continue;
+      const apart = BigInt.asIntN(64, value - there);
+      const known = orNull ? 0n : BigInt(reg.off - other.off);
+      if (apart !== known) return `differs from f${f} R${r}, which has its id ${reg.id}`;
     }
   }
   return undefined;
@@ -153,18 +143,27 @@ function identityMismatch(frames: readonly ObservedFrame[], real: Reality): stri
 /** Why a state does not contain all that is there; undefined where it does. */
 export function stateMismatch(frames: readonly ObservedFrame[], real: Reality): string | undefined {
   for (let f = 0; f < frames.length; f++) {
-    const { regs, stackTop } = real.frames[f];
+    const { regs: values, okRegs, okSlots, stackTop } = real.frames[f];
+    const { regs, stack } = frames[f];
     for (let r = 0; r < 11; r++) {
-      const value = regs[r];
-      const problem = value === undefined ? undefined : regMismatch(frames[f].regs[r], value, real, true);
-      if (problem !== undefined) return `f${f} R${r} (${describeReg(frames[f].regs[r])}): ${problem}`;
+      const reg = regs[r];
+      const value = values[r];
+      if (value === undefined || okRegs[r] === reg) continue;
+      const problem =
+        regMismatch(reg, value, real, true) ??
+        (sharesIdentity(reg) ? identityProblem(frames, real, reg, value) : undefined);
+      if (problem !== undefined) return `f${f} R${r} (${describeReg(reg)}): ${problem}`;
+      okRegs[r] = reg;
     }
-    for (let spi = 0; spi < frames[f].stack.length; spi++) {
-      const problem = slotMismatch(frames[f], spi, stackTop, real);
+    for (let spi = 0; spi < stack.length; spi++) {
+      const slot = stack[spi];
+      if (okSlots[spi] === slot) continue;
+      const problem = slotMismatch(slot, stackTop - BigInt(8 * (spi + 1)), real);
       if (problem !== undefined) return `f${f} fp-${8 * (spi + 1)}: ${problem}`;
+      okSlots[spi] = slot;
     }
   }
-  return identityMismatch(frames, real);
+  return undefined;
 }
 
 /** Why a state does not contain the registers in `read` (bits) of the running function. */

@@ -1,11 +1,25 @@
 // SPDX-License-Identifier: MIT
 // Follows a run along the paths that the verifier took: at every instruction some state must contain what is there.
-import type { RunView } from '../../packages/core/src/index.ts';
-import { insnSize, type Insn } from '../../packages/insn/src/index.ts';
-import type { KernelState } from '../../packages/kernel/src/index.ts';
-import { BPF_CALL, BPF_JMP, BPF_LDX, BPF_ST, BPF_STX } from '../../packages/uapi/src/index.ts';
-import { accessProblem, readMismatch, stateMismatch, type Reality } from './contains.ts';
+import type { FuncProto, RunView } from '../../packages/core/src/index.ts';
+import type { Insn } from '../../packages/insn/src/index.ts';
+import type { KernelMemory } from '../../packages/memory/src/index.ts';
+import {
+  BPF_ALU,
+  BPF_ALU64,
+  BPF_CALL,
+  BPF_EXIT,
+  BPF_IMM,
+  BPF_JMP,
+  BPF_LD,
+  BPF_LDX,
+  BPF_ST,
+  BPF_STX,
+} from '../../packages/uapi/src/index.ts';
+import { readMismatch, stateMismatch } from './contains.ts';
+import type { Coverage } from './coverage.ts';
+import { Laws, type LawFacts } from './laws.ts';
 import type { PathGraph, PathNode } from './path-graph.ts';
+import { CurrentReality, RealFrame } from './reality.ts';
 import { registersRead } from './registers-read.ts';
 
 /** How the packet of a context is found: offsets of pointers in the kernel's structure. */
@@ -31,11 +45,21 @@ export interface FollowOptions {
   readonly packet: PacketOffsets | undefined;
   /** Addresses of maps by fd, for values that the program addresses directly. */
   readonly mapAddr: (fd: number) => bigint;
+  /** The prototype of a helper as this program may call it. */
+  readonly protoOf: (id: number) => FuncProto | undefined;
+  readonly laws: LawFacts;
+  readonly coverage: Coverage | undefined;
 }
 
 const LOOKUPS = new Set([1, 81, 82]);
+const SK_STORAGE_GET = 107;
 const LD_IMM64 = 0x18;
 const MAP_VALUE = 2;
+const CALL = BPF_JMP | BPF_CALL;
+const ADDR = 0xffff_ffff_ffff_ffffn;
+/** More instructions than any program of the generator runs: the verifier let a loop pass that does not end. */
+const MOST_INSNS = 50_000;
+const SIZES = [4, 2, 1, 8];
 
 /** The index of the instruction in the loaded program, where `insnIdx` is the first that stands for it. */
 function startsGroup(run: RunView): boolean {
@@ -44,157 +68,196 @@ function startsGroup(run: RunView): boolean {
 }
 
 export class Follower {
-  readonly #state: KernelState;
+  readonly #mem: KernelMemory;
   readonly #options: FollowOptions;
-  readonly #values = new Map<bigint, bigint>();
+  readonly #laws: Laws;
+  #real: CurrentReality | undefined;
   #present: ReadonlySet<number> | undefined;
-  #nodes: PathNode[] | undefined;
+  #nodes: readonly PathNode[] | undefined;
   /** The states may say less than what was forgotten where a path ended. */
   #lost = false;
-  #prev: { insn: Insn; insnIdx: number; r1: bigint } | undefined;
+  #prev: Insn | undefined;
+  #prevIdx = 0;
+  #prevR1 = 0n;
   violation: Violation | undefined;
   /** Instructions compared. */
   compared = 0;
   /** Of them with all that a state knows. */
   exact = 0;
 
-  constructor(state: KernelState, options: FollowOptions) {
-    this.#state = state;
+  constructor(mem: KernelMemory, options: FollowOptions) {
+    this.#mem = mem;
     this.#options = options;
+    this.#laws = new Laws(options.laws);
   }
 
   /** Before an instruction. */
   look(run: RunView): void {
     if (this.violation !== undefined || !startsGroup(run)) return;
-    const { insns } = this.#options;
+    const { insns, coverage } = this.#options;
     const orig = run.origIdx;
     this.#present ??= new Set(run.verified.origIdx);
     const insn = insns[orig];
     if (insn === undefined) return;
-    this.#noteValue(run);
-    const real = this.#reality(run);
-    const read = registersRead(insn, this.#args(run));
-    const problem = this.#advance(orig, real, read) ?? this.#access(run, insn, real);
+    const real = this.#refresh(run);
+    const proto = insn.code === CALL && insn.src === 0 ? this.#options.protoOf(insn.imm) : undefined;
+    const read = registersRead(insn, proto?.args.length ?? (insn.code === CALL ? 0 : 5));
+    let problem = this.#laws.after(real, run);
+    problem ??= this.#advance(orig, real, read);
+    const nodes = this.#nodes ?? [];
+    problem ??= this.#laws.before(insn, proto, nodes, real);
     this.compared++;
     if (!this.#lost) this.exact++;
+    coverage?.ran(nodes[0]?.frames, read, proto);
+    if (this.compared > MOST_INSNS) problem ??= `the run has not ended after ${MOST_INSNS} instructions`;
     if (problem !== undefined) {
       this.violation = { insnIdx: orig, what: problem, regs: Array.from({ length: 11 }, (_, r) => run.reg(r)) };
     }
-    this.#prev = { insn, insnIdx: orig, r1: run.reg(1) };
+    this.#prev = insn;
+    this.#prevIdx = orig;
+    this.#prevR1 = real.top.regs[1] ?? 0n;
   }
 
-  /** Looks at an access as the states understand it: neighbours in memory are alive, too. */
-  #access(run: RunView, insn: Insn, real: Reality): string | undefined {
-    const cls = insn.code & 7;
-    if (cls !== BPF_LDX && cls !== BPF_ST && cls !== BPF_STX) return undefined;
-    const reg = cls === BPF_LDX ? insn.src : insn.dst;
-    const at = BigInt.asUintN(64, run.reg(reg) + BigInt(insn.off));
-    const problems = (this.#nodes ?? []).map(({ frames }) =>
-      accessProblem(frames[frames.length - 1].regs[reg], at, insnSize(insn), real),
-    );
-    return problems.includes(undefined) ? undefined : problems[0];
-  }
-
-  #args(run: RunView): number {
-    const callee = run.verified.aux[run.insnIdx]?.callee;
-    return callee?.kind === 'helper' ? callee.row.proto.args.length : 0;
-  }
-
-  /** Remembers where values of maps are. */
-  #noteValue(run: RunView): void {
+  /** What the instruction before changed. */
+  #refresh(run: RunView): CurrentReality {
+    const mem = this.#mem;
+    let real = this.#real;
+    if (real === undefined) {
+      real = new CurrentReality(mem.toAddr(run.ctx), (addr) => mem.read64(mem.toOff(addr)) & ADDR);
+      this.#real = real;
+      real.frames.push(new RealFrame(run.reg(10)));
+      this.#readAll(run, real);
+      this.#readPacket(run, real);
+      return real;
+    }
     const prev = this.#prev;
-    if (prev === undefined) return;
-    const { insn, insnIdx, r1 } = prev;
-    if (insn.code === (BPF_JMP | BPF_CALL) && insn.src === 0 && LOOKUPS.has(insn.imm) && run.reg(0) !== 0n) {
-      this.#values.set(run.reg(0), r1);
-    } else if (insn.code === LD_IMM64 && insn.src === MAP_VALUE) {
-      const off = BigInt(this.#options.insns[insnIdx + 1].imm);
-      this.#values.set(run.reg(insn.dst) - off, this.#options.mapAddr(insn.imm));
+    if (prev === undefined) return real;
+    const { top } = real;
+    switch (prev.code & 7) {
+      case BPF_ALU:
+      case BPF_ALU64:
+      case BPF_LDX:
+        top.write(prev.dst, run.reg(prev.dst));
+        break;
+      case BPF_LD:
+        if ((prev.code & 0xe0) === BPF_IMM) top.write(prev.dst, run.reg(prev.dst));
+        else this.#readAll(run, real);
+        break;
+      case BPF_ST:
+      case BPF_STX: {
+        const at = ((top.regs[prev.dst] ?? 0n) + BigInt(prev.off)) & ADDR;
+        real.frameAt(at)?.wrote(at, SIZES[(prev.code >> 3) & 3]);
+        break;
+      }
+      default:
+        if (prev.code === CALL) this.#called(run, real, prev);
+        else if (prev.code === (BPF_JMP | BPF_EXIT) && real.frames.length > 1) {
+          real.frames.pop();
+          this.#readAll(run, real);
+        }
+    }
+    if (prev.code === LD_IMM64 && prev.src === MAP_VALUE) {
+      const off = BigInt(this.#options.insns[this.#prevIdx + 1].imm);
+      real.values.set(run.reg(prev.dst) - off, this.#options.mapAddr(prev.imm));
+    }
+    return real;
+  }
+
+  #called(run: RunView, real: CurrentReality, prev: Insn): void {
+    if (prev.src !== 0) {
+      // R6 to R9 are the caller's.
+      for (let r = 0; r < 6; r++) real.top.regs[r] = undefined;
+      real.frames.push(new RealFrame(run.reg(10)));
+      this.#readAll(run, real);
+      return;
+    }
+    // A helper writes memory, and may change the packet.
+    for (const frame of real.frames) frame.forget();
+    this.#readAll(run, real);
+    this.#readPacket(run, real);
+    if ((LOOKUPS.has(prev.imm) || prev.imm === SK_STORAGE_GET) && run.reg(0) !== 0n) {
+      real.values.set(run.reg(0), this.#prevR1);
     }
   }
 
-  #reality(run: RunView): Reality {
-    const { mem } = this.#state;
+  #readAll(run: RunView, real: CurrentReality): void {
+    for (let r = 0; r < 11; r++) real.top.write(r, run.reg(r));
+  }
+
+  #readPacket(run: RunView, real: CurrentReality): void {
     const { packet } = this.#options;
-    const pointerAt = (off: number | undefined): bigint | undefined =>
-      off === undefined ? undefined : BigInt.asUintN(64, mem.read64(run.ctx + off));
-    const frames = run.frames().map(({ stackTop, savedRegs }) => {
-      const top = mem.toAddr(stackTop);
-      const regs: (bigint | undefined)[] = new Array<bigint | undefined>(11).fill(undefined);
-      if (savedRegs === undefined) for (let r = 0; r < 11; r++) regs[r] = run.reg(r);
-      else savedRegs.forEach((value, i) => (regs[6 + i] = value));
-      regs[10] = top;
-      return { regs, stackTop: top };
-    });
-    return {
-      frames: frames.reverse(),
-      ctx: mem.toAddr(run.ctx),
-      data: pointerAt(packet?.data),
-      dataMeta: pointerAt(packet?.dataMeta),
-      dataEnd: pointerAt(packet?.dataEnd),
-      values: this.#values,
-      read64: (addr) => BigInt.asUintN(64, mem.read64(mem.toOff(addr))),
-    };
+    if (packet === undefined) return;
+    real.data = this.#mem.read64(run.ctx + packet.data) & ADDR;
+    real.dataEnd = this.#mem.read64(run.ctx + packet.dataEnd) & ADDR;
+    if (packet.dataMeta !== undefined) real.dataMeta = this.#mem.read64(run.ctx + packet.dataMeta) & ADDR;
   }
 
   /** States at `orig` that follow; jumps that the rewritten program lacks are passed through. */
-  #reach(from: readonly PathNode[], orig: number): { nodes: PathNode[]; pruned: boolean } {
-    const found = new Set<PathNode>();
+  #reach(orig: number): { nodes: PathNode[]; pruned: boolean } {
+    const { graph } = this.#options;
+    const nodes: PathNode[] = [];
     let pruned = false;
     const seen = new Set<PathNode>();
-    const visit = (node: PathNode): void => {
-      if (seen.has(node)) return;
+    const open: PathNode[] = [];
+    if (this.#nodes === undefined) open.push(...graph.roots);
+    else for (const { next } of this.#nodes) open.push(...next);
+    for (let node = open.pop(); node !== undefined; node = open.pop()) {
+      if (seen.has(node)) continue;
       seen.add(node);
-      if (node.insnIdx === orig) {
-        found.add(node);
-        return;
+      if (node.insnIdx === orig) nodes.push(node);
+      else if (this.#present?.has(node.insnIdx) !== true) {
+        if (node.pruned) pruned = true;
+        open.push(...(node.pruned ? graph.alternatives(node) : node.next));
       }
-      if (this.#present?.has(node.insnIdx) === true) return;
-      if (node.pruned) {
-        pruned = true;
-        this.#options.graph.alternatives(node).forEach(visit);
-      } else node.next.forEach(visit);
-    };
-    from.forEach(visit);
-    return { nodes: [...found], pruned };
+    }
+    return { nodes, pruned };
   }
 
-  #advance(orig: number, real: Reality, read: number): string | undefined {
-    const { graph, precise } = this.#options;
-    const from = this.#nodes === undefined ? graph.roots : this.#nodes.flatMap(({ next }) => next);
-    const { nodes, pruned } = this.#reach(from, orig);
-    if (nodes.length === 0) return 'no path of the verifier comes here';
-    if (pruned) this.#lost = true;
-    if (nodes.some(({ frames }) => frames.length !== real.frames.length)) return 'another depth of calls';
-    // Where a path went on, what holds there holds further on.
-    const full = nodes.filter(({ frames }) => stateMismatch(frames, real) === undefined);
-    if (full.length === 0 && !this.#lost) return this.#explain(nodes, (n) => stateMismatch(n.frames, real));
-    const open = full.filter((node) => !node.pruned);
-    if (open.length > 0) {
-      this.#nodes = open;
-      this.#lost = false;
-      return undefined;
+  /** Takes a state that contains what is there; one that goes on, if there is one. False where none contains it. */
+  #take(nodes: readonly PathNode[], real: CurrentReality): 'open' | 'ended' | 'none' {
+    const open: PathNode[] = [];
+    let contained = false;
+    for (const node of nodes) {
+      if (stateMismatch(node.frames, real) !== undefined) continue;
+      contained = true;
+      if (!node.pruned) open.push(node);
     }
+    if (open.length === 0) return contained ? 'ended' : 'none';
+    this.#nodes = open;
+    this.#lost = false;
+    return 'open';
+  }
+
+  #advance(orig: number, real: CurrentReality, read: number): string | undefined {
+    const { graph, precise } = this.#options;
+    const next = this.#nodes?.length === 1 ? this.#nodes[0].next : undefined;
+    let nodes: readonly PathNode[];
+    if (next?.length === 1 && next[0].insnIdx === orig) nodes = next;
+    else {
+      const found = this.#reach(orig);
+      nodes = found.nodes;
+      if (found.pruned) this.#lost = true;
+    }
+    if (nodes.length === 0) return 'no path of the verifier comes here';
+    for (const { frames } of nodes) if (frames.length !== real.frames.length) return 'another depth of calls';
+    // Where a path went on, what holds there holds further on.
+    const taken = this.#take(nodes, real);
+    if (taken === 'open') return undefined;
+    if (taken === 'none' && !this.#lost) return explain(nodes, (n) => stateMismatch(n.frames, real));
     // Everything that contains this ended here, or nothing does: others must do.
     const ended = nodes.find((node) => node.pruned);
     const others = ended === undefined ? nodes : [...new Set([...nodes, ...graph.alternatives(ended)])];
     const going = others.filter((node) => !node.pruned);
-    const whole = going.filter(({ frames }) => stateMismatch(frames, real) === undefined);
-    if (whole.length > 0) {
-      this.#nodes = whole;
-      this.#lost = false;
-      return undefined;
-    }
+    if (this.#take(going, real) === 'open') return undefined;
     this.#lost = true;
     const enough = going.filter(({ frames }) => readMismatch(frames, real, read, precise) === undefined);
-    if (enough.length === 0)
-      return this.#explain(going, (n) => readMismatch(n.frames, real, read, precise), 'pruned: ');
+    if (enough.length === 0) return explain(going, (n) => readMismatch(n.frames, real, read, precise), 'pruned: ');
     this.#nodes = enough;
     return undefined;
   }
+}
 
-  #explain(nodes: readonly PathNode[], why: (node: PathNode) => string | undefined, before = ''): string {
-    const reasons = new Set(nodes.map((node) => why(node) ?? ''));
-    return `${before}none of ${nodes.length} states: ${[...reasons].slice(0, 3).join('; ')}`;
-  }
+function explain(nodes: readonly PathNode[], why: (node: PathNode) => string | undefined, before = ''): string {
+  const reasons = new Set(nodes.map((node) => why(node) ?? ''));
+  return `${before}none of ${nodes.length} states: ${[...reasons].slice(0, 3).join('; ')}`;
 }

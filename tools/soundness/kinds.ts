@@ -11,7 +11,11 @@ export type Kind =
   | { readonly is: 'value'; readonly map: NetMap; readonly off: number }
   | { readonly is: 'valueOrNull'; readonly map: NetMap; readonly id: number }
   /** `range` bytes are there. */
-  | { readonly is: 'packet'; readonly range: number };
+  | { readonly is: 'packet'; readonly range: number }
+  | { readonly is: 'flowKeys' }
+  | { readonly is: 'tpBuffer' }
+  /** A pointer typed by the kernel's BTF. */
+  | { readonly is: 'struct'; readonly btfId: number };
 
 export const NONE: Kind = { is: 'none' };
 export const NUM: Kind = { is: 'num' };
@@ -24,5 +28,6 @@ export function either(a: Kind, b: Kind): Kind {
   }
   if (a.is === 'value' && b.is === 'value' && a.map === b.map && a.off === b.off) return a;
   if (a.is === 'packet' && b.is === 'packet') return { is: 'packet', range: Math.min(a.range, b.range) };
-  return a.is === 'ctx' && b.is === 'ctx' ? a : NONE;
+  if (a.is === 'struct' && b.is === 'struct') return a.btfId === b.btfId ? a : NONE;
+  return a.is === b.is && (a.is === 'ctx' || a.is === 'flowKeys' || a.is === 'tpBuffer') ? a : NONE;
 }

@@ -8,14 +8,17 @@ import {
   BPF_PROG_LOAD,
   BPF_PROG_TEST_RUN,
   BpfError,
+  InternalError,
   NotSupportedError,
   type ProgLoadAttr,
   type Sys,
 } from '../../packages/uapi/src/index.ts';
+import type { SelftestCase, SelftestTable } from '../selftests/cases.ts';
+import { createCaseRunner } from '../selftests/run-case.ts';
 import type { NetKernel } from './net-kernel.ts';
 import type { Random } from './random.ts';
 
-const PACKAGES = fileURLToPath(new URL('../../packages', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const INSN = 8;
 /** Socket filter, classifier, XDP, cgroup packets: what a test run runs. */
 const RUNNABLE = new Set([1, 3, 6, 8]);
@@ -23,11 +26,26 @@ const EDGES = [0, 1, -1, 7, 8, 63, 64, 0x7fff, -0x8000, 0x7fffffff, -0x80000000]
 
 /** Objects of the packages' tests. */
 export function fixtureObjects(): string[] {
-  return readdirSync(PACKAGES, { recursive: true, encoding: 'utf8' })
-    .filter((path) => /^\w[\w-]*\/test\/fixtures\/.*\.o$/.test(path))
-    .sort()
-    .map((path) => join(PACKAGES, path));
+  return objectsIn('packages', /^\w[\w-]*\/test\/fixtures\/.*\.o$/);
 }
+
+/** Objects of the examples. */
+export function exampleObjects(): string[] {
+  return objectsIn('examples', /^(?!.*node_modules).*\.o$/);
+}
+
+function objectsIn(dir: string, which: RegExp): string[] {
+  const root = join(ROOT, dir);
+  return readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((path) => which.test(path))
+    .sort()
+    .map((path) => join(root, path));
+}
+
+/** More instructions than any verified program runs, tail calls included. */
+const MOST_INSNS = 4_000_000;
+/** A load that takes longer hangs. */
+const MOST_MS = 60_000;
 
 /** The loads that opening and loading an object makes, as far as it comes. */
 export function loadsOf(net: NetKernel, path: string): ProgLoadAttr[] {
@@ -98,6 +116,35 @@ export interface MutantResult {
   readonly ms: number;
 }
 
+/**
+ * Mutants of a case of Linux's test_verifier: made while its maps are there. Answers how many were tried; `each` gets
+ * what came of them.
+ */
+export function tryCase(
+  net: NetKernel,
+  from: { table: SelftestTable; test: SelftestCase; random: Random; count: number },
+  each: (result: MutantResult, attr: ProgLoadAttr) => void,
+): number {
+  const { table, test, random, count } = from;
+  const { kernel } = net;
+  let tried = 0;
+  const sys: Sys = {
+    ...kernel,
+    bpf: (cmd, attr) => {
+      const { insns } = attr as ProgLoadAttr;
+      // Programs that the case's maps hold have two instructions.
+      if (cmd !== BPF_PROG_LOAD || insns === undefined || insns.length <= 2 * INSN) return kernel.bpf(cmd, attr);
+      for (; tried < count; tried++) {
+        const changed = mutant(attr as ProgLoadAttr, random);
+        each(tryMutant(net, changed, random), changed);
+      }
+      return kernel.bpf(cmd, attr);
+    },
+  };
+  createCaseRunner(sys, table).run(test);
+  return tried;
+}
+
 /** Loads a mutant; what is accepted runs once. */
 export function tryMutant(net: NetKernel, attr: ProgLoadAttr, random: Random): MutantResult {
   const start = performance.now();
@@ -105,6 +152,12 @@ export function tryMutant(net: NetKernel, attr: ProgLoadAttr, random: Random): M
   let what = 'loading';
   let fd = -1;
   let problem: string | undefined;
+  let insns = 0;
+  const stop = net.kernel.state.observe({
+    insn: () => {
+      if (++insns > MOST_INSNS) throw new InternalError(`the run has not ended after ${MOST_INSNS} instructions`);
+    },
+  });
   try {
     // Logs are part of what must not fail; whole ones would take most of the time.
     const logs = random.chance(0.1) ? { log_level: random.pick([1, 2, 4]), log_buf } : {};
@@ -118,9 +171,12 @@ export function tryMutant(net: NetKernel, attr: ProgLoadAttr, random: Random): M
       problem = `${what} throws ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
     }
   } finally {
+    stop();
     if (fd >= 0) net.kernel.close(fd);
   }
-  return { accepted: fd >= 0, problem, ms: performance.now() - start };
+  const ms = performance.now() - start;
+  if (ms > MOST_MS) problem ??= `${what} took ${ms.toFixed(0)} ms`;
+  return { accepted: fd >= 0, problem, ms };
 }
 
 /** An instruction stream in hex, one line for each. */

@@ -15,12 +15,17 @@ export interface PathNode {
 const MOST_NODES = 30_000;
 
 export class PathGraph implements PathObserver {
+  readonly mended: PathObserver['mended'];
   readonly roots: PathNode[] = [];
   readonly #byStep = new Map<PathStep, PathNode>();
   readonly #byInsn = new Map<number, PathNode[]>();
   #last: PathNode | undefined;
   /** There were too many steps. */
   overflowed = false;
+
+  constructor(mended?: PathObserver['mended']) {
+    this.mended = mended;
+  }
 
   get size(): number {
     return this.#byStep.size;
@@ -52,14 +57,21 @@ export class PathGraph implements PathObserver {
 
   /** States at an instruction, reached through the same calls, from which paths went on. */
   alternatives(node: PathNode): PathNode[] {
-    const same = ({ frames, pruned }: PathNode): boolean =>
-      !pruned &&
-      frames.length === node.frames.length &&
-      frames.every(({ callsite }, i) => callsite === node.frames[i].callsite);
-    return (this.#byInsn.get(node.insnIdx) ?? []).filter(same);
+    const found: PathNode[] = [];
+    for (const other of this.#byInsn.get(node.insnIdx) ?? []) {
+      if (!other.pruned && sameCalls(other.frames, node.frames)) found.push(other);
+    }
+    return found;
   }
 
-  at(insnIdx: number): readonly PathNode[] {
-    return this.#byInsn.get(insnIdx) ?? [];
+  /** All states that were seen. */
+  steps(): IterableIterator<PathNode> {
+    return this.#byStep.values();
   }
+}
+
+function sameCalls(a: readonly ObservedFrame[], b: readonly ObservedFrame[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i].callsite !== b[i].callsite) return false;
+  return true;
 }

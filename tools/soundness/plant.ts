@@ -48,11 +48,15 @@ export async function hunt(bug: PlantedBug, options: { seed: number; seconds: nu
   const elapsed = (): number => (performance.now() - start) / 1000;
   try {
     let net = createNetKernel(verify);
+    const control = createNetKernel();
     for (let i = 0; elapsed() < options.seconds; i++) {
       if (i > 0 && i % PROGRAMS_PER_KERNEL === 0) net = createNetKernel(verify);
       const seed = options.seed + i;
-      const { violation } = throughTheNet(net, randomProgram(seed, net.maps));
+      const { violation } = throughTheNet(net, randomProgram(seed, net));
       if (violation === undefined) continue;
+      // What the verifier without the bug does, too, is another one's.
+      const { violation: anyway } = throughTheNet(control, randomProgram(seed, control));
+      if (anyway !== undefined) continue;
       const [what = ''] = violation.split('\n');
       return { bug: bug.name, foundBy: seed, what, programs: i + 1, seconds: elapsed() };
     }

@@ -4,12 +4,14 @@
 //   npx tsx --conditions=@tsbpf/source tools/soundness/run.ts --mutants --seed 1 --count 10000
 //   npx tsx --conditions=@tsbpf/source tools/soundness/run.ts --plant --seconds 600 [--only REGEXP]
 import { parseArgs } from 'node:util';
+import { Coverage } from './coverage.ts';
 import { randomProgram } from './generate.ts';
 import { fixtureObjects, hexOf, loadsOf, mutant, tryMutant } from './mutate.ts';
 import { createNetKernel } from './net-kernel.ts';
 import { listing, throughTheNet } from './net.ts';
 import { hunt } from './plant.ts';
 import { PLANTED_BUGS } from './planted-bugs.ts';
+import { MORE_PLANTED_BUGS } from './planted-bugs-more.ts';
 import { Random } from './random.ts';
 
 const { values } = parseArgs({
@@ -22,6 +24,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '600' },
     only: { type: 'string', default: '' },
     show: { type: 'boolean', default: false },
+    table: { type: 'boolean', default: false },
   },
 });
 
@@ -36,14 +39,20 @@ function net(): number {
   const [first, count] = [Number(values.seed), Number(values.count)];
   const reasons = new Map<string, number>();
   const sizes: number[] = [];
-  let [accepted, violations, compared, exact] = [0, 0, 0, 0];
+  const coverage = new Coverage();
+  const misses = new Map<string, [accepted: number, all: number]>();
+  let [accepted, violations, own, compared, exact] = [0, 0, 0, 0, 0];
   let kernel = createNetKernel();
   const start = performance.now();
   for (let i = 0; i < count; i++) {
     if (i % PROGRAMS_PER_KERNEL === 0) kernel = createNetKernel();
-    const prog = randomProgram(first + i, kernel.maps);
+    const prog = randomProgram(first + i, kernel);
     if (values.show) console.log(listing(prog));
-    const outcome = throughTheNet(kernel, prog);
+    const outcome = throughTheNet(kernel, prog, { coverage });
+    if (prog.nearMiss !== undefined) {
+      const row = misses.get(prog.nearMiss) ?? [0, 0];
+      misses.set(prog.nearMiss, [row[0] + (outcome.accepted ? 1 : 0), row[1] + 1]);
+    }
     compared += outcome.compared;
     exact += outcome.exact;
     if (outcome.accepted) {
@@ -53,6 +62,10 @@ function net(): number {
       const reason = outcome.message.replace(/-?\d+/g, 'N');
       reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
     }
+    if (outcome.ownBug !== undefined) {
+      own++;
+      if (values.why) console.log(`v5.6 itself: ${outcome.ownBug}\n${listing(prog)}`);
+    }
     if (outcome.violation === undefined) continue;
     violations++;
     console.log(`${outcome.violation}\n${listing(prog)}`);
@@ -60,9 +73,11 @@ function net(): number {
   const seconds = (performance.now() - start) / 1000;
   console.log(
     `${count} programs in ${seconds.toFixed(1)} s: ${accepted} accepted, their median ${median(sizes)} instructions; ` +
-      `${compared} instructions compared, ${exact} with whole states; ${violations} violations`,
+      `${compared} instructions compared, ${exact} with whole states; ${violations} violations, ${own} that later versions mended`,
   );
+  if (values.table) console.log(coverage.table());
   if (values.why) {
+    for (const [name, [ok, all]] of misses) console.log(`${ok} of ${all} accepted: ${name}`);
     for (const [reason, times] of [...reasons].sort((a, b) => b[1] - a[1]).slice(0, 25)) console.log(times, reason);
   }
   return violations === 0 ? 0 : 1;
@@ -102,7 +117,7 @@ function mutate(): number {
 }
 
 async function plantAll(): Promise<number> {
-  const bugs = PLANTED_BUGS.filter(({ name }) => new RegExp(values.only).test(name));
+  const bugs = [...PLANTED_BUGS, ...MORE_PLANTED_BUGS].filter(({ name }) => new RegExp(values.only).test(name));
   let found = 0;
   for (const bug of bugs) {
     const { foundBy, what, programs, seconds } = await hunt(bug, {

@@ -3,6 +3,7 @@
 import {
   alu64Imm,
   callHelper,
+  jmpImm,
   ldMapFd,
   ldxMem,
   mov64Imm,
@@ -10,10 +11,13 @@ import {
   stMem,
   stxMem,
 } from '../../packages/insn/src/index.ts';
-import { BPF_ADD, BPF_AND, BPF_DW } from '../../packages/uapi/src/index.ts';
+import { BPF_ADD, BPF_AND, BPF_DW, BPF_JEQ, BPF_PROG_TYPE_TRACING } from '../../packages/uapi/src/index.ts';
 import { NUM } from './kinds.ts';
 import type { NetMap } from './net-kernel.ts';
+import { packetOutput, stringToNumber, xdpSocket } from './statement-object.ts';
 import { SCRATCH_OFF, type Writer } from './writer.ts';
+
+const SK_FIELD = 168;
 
 /** R`reg` = the scratch area. */
 function scratch(w: Writer, reg: number, off = 0): void {
@@ -152,14 +156,36 @@ const cookie: Call = (w) => {
   w.put(mov64Reg(1, 6), callHelper(46));
 };
 
+const storage: Call = (w) => {
+  const { random, maps } = w;
+  const done = w.label();
+  w.put(stMem(BPF_DW, 10, SCRATCH_OFF, random.below(9)), ldxMem(BPF_DW, 2, 6, SK_FIELD), jmpImm(BPF_JEQ, 2, 0, done));
+  w.put(mov64Reg(1, 2), callHelper(95), jmpImm(BPF_JEQ, 0, 0, done), mov64Reg(2, 0));
+  if (random.chance(0.15)) {
+    w.put(ldMapFd(1, maps.storage.fd), callHelper(108), done, mov64Imm(0, 0));
+    return;
+  }
+  if (random.chance(0.5)) w.put(mov64Imm(3, 0));
+  else scratch(w, 3);
+  w.put(mov64Imm(4, random.below(2)), ldMapFd(1, maps.storage.fd), callHelper(107), jmpImm(BPF_JEQ, 0, 0, done));
+  w.put(ldxMem(BPF_DW, 1, 0, 0), alu64Imm(BPF_ADD, 1, 1), stxMem(BPF_DW, 0, 1, 0), done, mov64Imm(0, 0));
+};
+
 /** One call; its result is a number. */
 export function helperStatement(w: Writer): void {
   const { flavour, random } = w;
-  const calls: Call[] = [simple(5), simple(7), simple(8), update, update, remove, queue];
-  if (w.single) calls.push(tailCall);
+  if (flavour.buffer === 'xdp' && random.chance(0.15)) return xdpSocket(w);
+  if (flavour.name === 'sysctl' && random.chance(0.4)) return stringToNumber(w);
+  if (flavour.name === 'tp_btf' && random.chance(0.3)) return packetOutput(w);
+  if (flavour.name === 'cgroup_skb' && random.chance(0.3)) {
+    storage(w);
+    return w.called(NUM);
+  }
+  const calls: Call[] = [simple(5), simple(7), simple(8), update, update, remove, queue, queue];
+  if (w.single && flavour.type !== BPF_PROG_TYPE_TRACING) calls.push(tailCall);
   if (flavour.tracing === true) calls.push(comm, probeRead, print, simple(14));
   if (flavour.name === 'kprobe' || flavour.name === 'tracepoint') calls.push(output, stackId, getStack);
-  if (flavour.buffer !== undefined) calls.push(output);
+  if (flavour.buffer !== undefined && flavour.buffer !== 'flow' && !w.users) calls.push(output);
   if (flavour.name === 'cls' || flavour.name === 'xdp' || flavour.name === 'lwt_xmit') calls.push(checksum, checksum);
   if (flavour.buffer === 'skb' || flavour.name === 'socket') calls.push(loadBytes, loadBytes);
   if (flavour.name === 'cls') calls.push(storeBytes, cookie);

@@ -17,7 +17,8 @@ import {
 } from '../../packages/insn/src/index.ts';
 import { BPF_ADD, BPF_DW, BPF_JEQ, BPF_JNE, BPF_SUB, BPF_W } from '../../packages/uapi/src/index.ts';
 import { NONE, NUM } from './kinds.ts';
-import type { MapName, NetMap } from './net-kernel.ts';
+import type { NetMap } from './net-kernel.ts';
+import type { MapName } from './net-maps.ts';
 import { bounded } from './statement-alu.ts';
 import { BYTES, SIZES } from './statement-memory.ts';
 import { SCRATCH_OFF, type Writer } from './writer.ts';

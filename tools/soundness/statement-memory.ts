@@ -105,6 +105,7 @@ function spill(w: Writer, index: number): void {
 
 export function contextLoad(w: Writer): void {
   const { random, flavour } = w;
+  if (flavour.fields.length === 0) return;
   const [off, bytes] = random.pick(flavour.fields);
   const reg = w.target();
   if (flavour.ldAbs === true && w.single && random.chance(0.25)) {

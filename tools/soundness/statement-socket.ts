@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sockets: looked up and let go, and that of a packet.
-import { alu64Imm, callHelper, jmpImm, ldxMem, mov64Imm, mov64Reg } from '../../packages/insn/src/index.ts';
+import { alu64Imm, callHelper, jmpImm, ldxMem, mov64Imm, mov64Reg, stMem } from '../../packages/insn/src/index.ts';
 import { BPF_ADD, BPF_DW, BPF_JEQ, BPF_W } from '../../packages/uapi/src/index.ts';
 import { NONE } from './kinds.ts';
 import { SCRATCH_OFF, type Writer } from './writer.ts';
@@ -12,7 +12,9 @@ export function socketStatement(w: Writer): void {
   const { random, flavour } = w;
   if (flavour.sockets !== true || w.frozen) return;
   const before = w.belief();
-  w.fillScratch(5, 0);
+  // The ports of sockets that there are, half of the time.
+  if (random.chance(0.5)) w.fillScratch(5, 0);
+  else for (let off = 0; off < 40; off += 8) w.put(stMem(BPF_DW, 10, SCRATCH_OFF + off, 0x01010101));
   const done = w.label();
   const [socket, skc] = [7, 8];
   const id = random.pick([84, 85, 99]);
@@ -24,7 +26,7 @@ export function socketStatement(w: Writer): void {
   if (id !== 99) w.put(ldxMem(BPF_W, 2, socket, random.pick([4, 8, 12])));
   else w.put(mov64Imm(2, 1));
   if (flavour.buffer === 'skb' && random.chance(0.5)) {
-    w.put(mov64Reg(1, socket), callHelper(random.pick([96, 98])));
+    w.put(mov64Reg(1, socket), callHelper(random.pick([96, 96, 98])));
     w.put(mov64Reg(skc, 0), jmpImm(BPF_JEQ, skc, 0, used), ldxMem(BPF_W, 2, skc, 0), used);
   }
   if (!w.risky) w.put(mov64Reg(1, socket), callHelper(86));

@@ -38,6 +38,8 @@ import {
   variableStack,
 } from './statement-memory.ts';
 import { NONE, NUM } from './kinds.ts';
+import { inputStatement } from './statement-input.ts';
+import { objectAccess } from './statement-object.ts';
 import { contextSocket, socketStatement } from './statement-socket.ts';
 import type { Writer } from './writer.ts';
 
@@ -66,8 +68,12 @@ export class Statements {
 
   #one(): void {
     const w = this.#w;
+    const { flavour } = w;
+    const objects = flavour.flowKeys !== undefined || flavour.tpBuffer === true || flavour.pointers !== undefined;
+    if (objects && w.random.chance(0.2)) return objectAccess(w);
     const choice = w.random.below(this.#depth < 3 ? 100 : 78);
-    if (choice < 15) arithmetic(w);
+    if (choice < 12) arithmetic(w);
+    else if (choice < 16) inputStatement(w);
     else if (choice < 19) constant(w);
     else if (choice < 26) boundNumber(w);
     else if (choice < 33) stackData(w);
@@ -80,9 +86,10 @@ export class Statements {
     else if (choice < 66) lockStatement(w);
     else if (choice < 68) socketStatement(w);
     else if (choice < 69) contextSocket(w);
-    else if (choice < 71) variableStack(w);
+    else if (choice < 71) (w.users ? stackData : variableStack)(w);
     else if (choice < 78) helperStatement(w);
     else if (choice < 91) this.#branch();
+    else if (w.users) this.#branch();
     else if (choice < 95) this.#loop();
     else this.#call();
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A program as it is being written, with what its author believes of registers and stack.
-import { mov64Imm, stMem, stxMem, type ProgramItem } from '../../packages/insn/src/index.ts';
+import type { Btf } from '../../packages/btf/src/index.ts';
+import { ldMapValue, ldxMem, mov64Imm, stMem, stxMem, type ProgramItem } from '../../packages/insn/src/index.ts';
 import { BPF_DW } from '../../packages/uapi/src/index.ts';
 import type { Flavour } from './flavours.ts';
 import { either, NONE, NUM, type Kind } from './kinds.ts';
@@ -16,12 +17,16 @@ export interface Belief {
   readonly slots: readonly Kind[];
 }
 
+/** Words of the map that numbers from outside are in. */
+export const INPUT_WORDS = 16;
 const EDGES = [0, 1, -1, 2, 7, 8, 31, 32, 63, 64, 127, 255, 256, 0x7fff, 0xffff, 0x10000, 0x7fffffff, -0x80000000];
 
 export class Writer {
   readonly random: Random;
   readonly maps: NetKernel['maps'];
   readonly flavour: Flavour;
+  /** Of the kernel. */
+  readonly btf: Btf;
   readonly #risk: number;
   #items: ProgramItem[] = [];
   #regs: Kind[] = [];
@@ -32,11 +37,17 @@ export class Writer {
   /** Registers and slots that a loop around needs as they are. */
   frozen = false;
 
-  constructor(random: Random, maps: NetKernel['maps'], flavour: Flavour, risk: number) {
+  constructor(random: Random, net: Pick<NetKernel, 'maps' | 'kernel'>, flavour: Flavour, risk: number) {
     this.random = random;
-    this.maps = maps;
+    this.maps = net.maps;
+    this.btf = net.kernel.state.vmlinux.btf;
     this.flavour = flavour;
     this.#risk = risk;
+  }
+
+  /** The program is loaded by somebody who may do nothing. */
+  get users(): boolean {
+    return this.flavour.unprivileged === true;
   }
 
   /** Starts a function; `args` are R0 and on. */
@@ -100,6 +111,11 @@ export class Writer {
     this.#slots = [...slots];
   }
 
+  /** Nothing is known but the context in R6. */
+  forgetAll(): void {
+    this.#regs = this.#regs.map((kind, reg) => (reg === 6 ? kind : NONE));
+  }
+
   /** What holds on both ways. */
   merge({ regs, slots }: Belief): void {
     this.#regs = this.#regs.map((kind, r) => either(kind, regs[r]));
@@ -133,7 +149,10 @@ export class Writer {
     if (this.risky) return this.random.below(10);
     if (known.length > 0 && this.random.chance(0.9)) return this.random.pick(known);
     const reg = this.target(...avoid);
-    this.put(mov64Imm(reg, this.imm()));
+    if (this.random.chance(0.5)) {
+      const off = 8 * this.random.below(INPUT_WORDS);
+      this.put(ldMapValue(reg, this.maps.inputs.fd, off), ldxMem(BPF_DW, reg, reg, 0));
+    } else this.put(mov64Imm(reg, this.imm()));
     this.set(reg, NUM);
     return reg;
   }
