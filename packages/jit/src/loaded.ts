@@ -13,7 +13,8 @@ import type {
 import { ENOSYS, NotSupportedError } from '@tsbpf/uapi';
 import { Linker } from './link/linker.ts';
 import { importOf } from './link/wide-args.ts';
-import { compileFor, entryPoints, slotFunctions, type Compiled } from './run/compile.ts';
+import { compileFor, entryPoints, slotFunctions } from './run/compile.ts';
+import type { Compiled } from './run/module-cache.ts';
 import { CallObject } from './run/call-object.ts';
 import type { Engine, OwnProgram } from './run/engine.ts';
 import { faultOf } from './run/fault.ts';

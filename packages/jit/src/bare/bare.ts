@@ -3,7 +3,7 @@
 import { decodeInsns, type Insn } from '@tsbpf/insn';
 import { KernelMemory, offToAddr } from '@tsbpf/memory';
 import { EFAULT, ENOMEM, FaultError, MAX_BPF_STACK, UsageError } from '@tsbpf/uapi';
-import { compileModule } from '../run/compile.ts';
+import { ModuleCache } from '../run/module-cache.ts';
 import { faultOf } from '../run/fault.ts';
 import { requireWasm, supportsTailCalls } from '../run/features.ts';
 import { translate } from '../translate/program.ts';
@@ -77,7 +77,7 @@ export function compileBare({ insns: given, helpers = {} }: CompileBareOptions):
     module,
     codeBytes,
     programs: [{ outCalls }],
-  } = compileModule(
+  } = new ModuleCache().compile(
     translate([
       {
         insns,

@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: MIT
 import type { VerifiedProg } from '@tsbpf/core';
-import { InternalError } from '@tsbpf/uapi';
 import type { Linker } from '../link/linker.ts';
-import { translate, type ProgramImports, type Translation } from '../translate/program.ts';
+import { translate } from '../translate/program.ts';
 import type { EntryPoint, Source } from '../translate/source.ts';
 import type { Engine } from './engine.ts';
-
-/** A translated module, compiled: instances of it differ in what they are linked to. */
-export interface Compiled {
-  readonly module: WebAssembly.Module;
-  readonly codeBytes: number;
-  readonly programs: readonly ProgramImports[];
-}
+import type { Compiled } from './module-cache.ts';
 
 /** Functions that something may be attached to: main, the global ones, and the static ones that BTF describes. */
 export function slotFunctions({ subprogs }: VerifiedProg): EntryPoint[] {
@@ -33,15 +26,6 @@ export interface Compilable {
   readonly verified: VerifiedProg;
   readonly linker: Linker;
   readonly traced: ReadonlySet<number>;
-}
-
-/** Compiles a module. A refusal is our own defect: what is too large never comes here. */
-export function compileModule({ bytes, programs }: Translation): Compiled {
-  try {
-    return { programs, module: new WebAssembly.Module(bytes), codeBytes: bytes.length };
-  } catch (cause) {
-    throw new InternalError('the Wasm engine refuses a translated program', { cause });
-  }
 }
 
 /** What is translated of a program. Helpers that are overridden now are not inlined. */
@@ -72,7 +56,7 @@ export function compileFor(engine: Engine, program: Compilable): Compiled {
   if (modules === undefined) engine.modules.set(verified, (modules = new Map<string, Compiled>()));
   let compiled = modules.get(key);
   if (compiled === undefined) {
-    compiled = compileModule(translate([sourceOf(engine, program)]));
+    compiled = engine.cache.compile(translate([sourceOf(engine, program)]));
     modules.set(key, compiled);
   }
   return compiled;

@@ -2,9 +2,9 @@
 import type { BpfMap, CallRegs, Executor, HelperCall, KernelServices, LoadedProg, VerifiedProg } from '@tsbpf/core';
 import type { KernelMemory } from '@tsbpf/memory';
 import { ENOMEM, FaultError, MAX_TAIL_CALL_CNT } from '@tsbpf/uapi';
-import type { Compiled } from './compile.ts';
 import { supportsTailCalls } from './features.ts';
 import { Fusion, type Fusible } from './fusion.ts';
+import { ModuleCache, type Compiled } from './module-cache.ts';
 import { packetLoad, type PacketLoad, type PagedPacketRead } from './packet.ts';
 import { LEVEL, PROG_TABLE_IDX, SCRATCH } from '../translate/source.ts';
 
@@ -44,6 +44,7 @@ export class Engine {
   readonly argHi = new Int32Array(6);
   readonly programs = new Set<OwnProgram>();
   readonly fusion = new Fusion(this);
+  readonly cache = new ModuleCache();
   /** Modules of programs, by the helpers that are not inlined. */
   readonly modules = new WeakMap<VerifiedProg, Map<string, Compiled>>();
   /** Base of the first frame of the next run; 0 where its stacks are not made yet. */

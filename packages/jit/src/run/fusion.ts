@@ -5,7 +5,7 @@ import type { BpfMap, VerifiedProg } from '@tsbpf/core';
 import { translate, type ProgramImports } from '../translate/program.ts';
 import type { Source, TailTarget } from '../translate/source.ts';
 import { TooLargeError } from '../translate/too-large.ts';
-import { compileModule, sourceOf, type Compilable } from './compile.ts';
+import { sourceOf, type Compilable } from './compile.ts';
 import type { Engine } from './engine.ts';
 
 /** A program as fusion sees it. */
@@ -115,7 +115,7 @@ export class Fusion {
     }));
     let compiled;
     try {
-      compiled = compileModule(translate(sources));
+      compiled = engine.cache.compile(translate(sources));
     } catch (error) {
       // Each alone was small enough, and still is.
       if (error instanceof TooLargeError) return;
