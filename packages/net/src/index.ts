@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 export { netRegistries } from './registries.ts';
 export { Net, netOf } from './net-state.ts';
-export { NetDevice, type DeviceOptions, type SavedDevice, type TransmittedFrame } from './dev/device.ts';
+export { NetDevice, type DeviceEvent, type DeviceOptions, type SavedDevice, type TransmittedFrame } from './dev/device.ts';
 export type { NetNamespace } from './dev/namespace.ts';
 export type { ReceiveResult } from './dev/receive.ts';
 export type { RedirectOutcome } from './xdp/redirect.ts';
@@ -78,3 +78,7 @@ export {
 } from './world/route.ts';
 export type { FibFlow } from './world/fib.ts';
 export { INET, INET6, type Family, type Prefix } from './world/prefix.ts';
+export { receiveArrival, type Arrival } from './world/arrival.ts';
+export type { TunnelKey } from './world/tunnel.ts';
+export type { XfrmState } from './world/sec-path.ts';
+export { Topology, TopologyHost, type TopologyEvent } from './topology/topology.ts';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { EEXIST, EINVAL, ELOOP, UsageError } from '@tsbpf/uapi';
+import { EBUSY, EEXIST, EINVAL, ELOOP, UsageError } from '@tsbpf/uapi';
 import type { Checkpointable, KernelServices, SubsystemKey } from '@tsbpf/core';
 import { NetDevice, type DeviceOptions, type SavedDevice } from './dev/device.ts';
 import { createNamespace, type NetNamespace } from './dev/namespace.ts';
@@ -21,6 +21,11 @@ import { createRedirectInfo, type RedirectInfo } from './xdp/redirect-info.ts';
 /** Arrivals that one frame may cause: Linux would go on for ever. */
 const BACKLOG_BUDGET = 10_000;
 
+/** What waits to arrive at a device: an sk_buff on a CPU, or a frame that came over the cable. */
+type Arrival =
+  | { readonly device: NetDevice; readonly skb: Skb; readonly cpu: number }
+  | { readonly device: NetDevice; readonly frame: Uint8Array };
+
 interface SavedNet {
   readonly devices: readonly { readonly device: NetDevice; readonly state: SavedDevice }[];
   readonly redirects: readonly RedirectInfo[];
@@ -35,6 +40,8 @@ export class Net implements Checkpointable {
   readonly kernel: KernelServices;
   /** The namespace of the simulated process. */
   readonly initNs: NetNamespace;
+  /** The namespace in which the process looks devices up, and makes them. */
+  processNs: NetNamespace;
   /** Sockets that packets find. */
   readonly sockets: SockTable;
   /** One for each CPU. @see include/linux/filter.h, bpf_redirect_info */
@@ -42,7 +49,7 @@ export class Net implements Checkpointable {
   #devices: NetDevice[] = [];
   /** How many transmissions are in progress, one within the other. */
   xmitDepth = 0;
-  #backlog: { readonly device: NetDevice; readonly skb: Skb; readonly cpu: number }[] = [];
+  #backlog: Arrival[] = [];
   #draining = false;
   #warned = new Set<string>();
   #lastCookie = 0n;
@@ -53,6 +60,7 @@ export class Net implements Checkpointable {
     defineFentryTargets(kernel.text);
     this.redirects = Array.from({ length: kernel.env.cpus }, createRedirectInfo);
     this.initNs = createNamespace(kernel);
+    this.processNs = this.initNs;
     this.sockets = new SockTable(kernel);
     this.createDevice({ name: 'lo', loopback: true, mtu: 65536 });
     kernel.checkpointables.push(this);
@@ -60,7 +68,7 @@ export class Net implements Checkpointable {
     skStoragesOf(kernel);
     streamsOf(kernel);
     reuseportsOf(kernel);
-    flowDissectorsOf(kernel).initNs = this.initNs;
+    Object.assign(flowDissectorsOf(kernel), { initNs: this.initNs, processNs: () => this.processNs });
   }
 
   /**
@@ -69,7 +77,7 @@ export class Net implements Checkpointable {
    * @errno EINVAL UsageError: a name of no or of more than 15 bytes.
    */
   createDevice(options: DeviceOptions): NetDevice {
-    const netns = options.netns ?? this.initNs;
+    const netns = options.netns ?? this.processNs;
     const ifindex = options.ifindex ?? this.#freeIfindex(netns);
     if (options.name === '' || options.name.length > 15) {
       throw new UsageError(`device name "${options.name}" must have 1 to 15 bytes`, { errno: EINVAL });
@@ -117,13 +125,36 @@ export class Net implements Checkpointable {
     return new ReceivingSocket(this, options);
   }
 
+  /** Runs `body` as a process of a namespace would. */
+  inNamespace<T>(netns: NetNamespace, body: () => T): T {
+    const { processNs } = this;
+    this.processNs = netns;
+    try {
+      return body();
+    } finally {
+      this.processNs = processNs;
+    }
+  }
+
+  /** Plugs a cable into two devices. @errno EBUSY UsageError: one has a cable */
+  connect(a: NetDevice, b: NetDevice): void {
+    const busy = [a, b].find(({ peer }) => peer !== undefined);
+    if (busy !== undefined || a === b) {
+      throw new UsageError(`${(busy ?? a).name} cannot be connected: it has a cable, or is the other end itself`, {
+        errno: EBUSY,
+      });
+    }
+    a.peer = b;
+    b.peer = a;
+  }
+
   /** Opens a namespace, as a process opens /proc/PID/ns/net: its fd. */
-  openNamespace(netns: NetNamespace = this.initNs): number {
+  openNamespace(netns: NetNamespace = this.processNs): number {
     return openNamespace(this.kernel, netns);
   }
 
   /** Attaches a flow dissector as a process in the namespace would: 0, or -errno of BPF_PROG_ATTACH. */
-  attachFlowDissector(progFd: number, netns: NetNamespace = this.initNs): number {
+  attachFlowDissector(progFd: number, netns: NetNamespace = this.processNs): number {
     return attachFlowDissector(this.kernel, progFd, netns);
   }
 
@@ -135,12 +166,13 @@ export class Net implements Checkpointable {
   /** Removes a device: programs are detached, maps forget it. */
   removeDevice(device: NetDevice): void {
     device.unregister();
+    if (device.peer !== undefined) device.peer.peer = undefined;
     this.#devices = this.#devices.filter((dev) => dev !== device);
     this.kernel.objects.gone(device);
   }
 
   /** Devices of a namespace by name or ifindex; of the process's own unless said otherwise. */
-  findDevice(key: string | number, netns: NetNamespace = this.initNs): NetDevice | undefined {
+  findDevice(key: string | number, netns: NetNamespace = this.processNs): NetDevice | undefined {
     return this.#devices.find((dev) => dev.netns === netns && (dev.name === key || dev.ifindex === key));
   }
 
@@ -168,6 +200,11 @@ export class Net implements Checkpointable {
     this.#backlog.push({ device, skb, cpu });
   }
 
+  /** A frame goes over a cable; it is lost where the device is down. */
+  arriveAt(device: NetDevice, frame: Uint8Array): void {
+    if (device.up) this.#backlog.push({ device, frame });
+  }
+
   /**
    * Lets what waits arrive.
    * @errno ELOOP UsageError: programs send a packet in circles
@@ -182,8 +219,13 @@ export class Net implements Checkpointable {
         const next = this.#backlog.shift();
         if (next === undefined) return;
         if (budget === 0) {
-          for (const { skb } of [next, ...this.#backlog.splice(0)]) skb.free();
+          for (const arrival of [next, ...this.#backlog.splice(0)]) if ('skb' in arrival) arrival.skb.free();
           throw new UsageError(`after ${BACKLOG_BUDGET} arrivals packets still go in circles`, { errno: ELOOP });
+        }
+        if ('frame' in next) {
+          env.cpu = cpu;
+          next.device.receive(next.frame);
+          continue;
         }
         env.cpu = next.cpu;
         receiveSkb(next.device, next.skb);

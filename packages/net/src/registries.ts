@@ -26,6 +26,7 @@ import { skbHashHelpers } from './helpers/skb-hash.ts';
 import { skbRedirectHelpers } from './helpers/skb-redirect.ts';
 import { skbResizeHelpers } from './helpers/skb-resize.ts';
 import { skbRoomHelpers } from './helpers/skb-room.ts';
+import { skbTunnelHelpers } from './helpers/skb-tunnel.ts';
 import { skbVlanHelpers } from './helpers/skb-vlan.ts';
 import { skStorageHelpers } from './helpers/sk-storage.ts';
 import { sockMapHelpers } from './helpers/sock-map.ts';
@@ -40,6 +41,7 @@ import { skStorageMapType } from './maps/sk-storage.ts';
 import { sockHashType } from './maps/sockhash.ts';
 import { sockMapType } from './maps/sockmap.ts';
 import { xskMapType } from './maps/xskmap.ts';
+import { flowDissectorAttachRow } from './flow/attached.ts';
 import { sockMapAttachRow } from './sockmap/attach.ts';
 import { testRunFlowDissector } from './test-run/flow-dissector.ts';
 import { testRunSkb } from './test-run/skb.ts';
@@ -74,6 +76,7 @@ export const netHelpers: readonly HelperRow[] = [
   ...skbRedirectHelpers,
   ...skbResizeHelpers,
   ...skbRoomHelpers,
+  ...skbTunnelHelpers,
   ...skbVlanHelpers,
   ...skLookupHelpers,
   ...skStorageHelpers,
@@ -105,7 +108,7 @@ export function netRegistries(): Registries {
     helpers: netHelpers,
     mapTypes: netMapTypes,
     ptrClasses: netPtrClasses,
-    attach: [sockMapAttachRow],
+    attach: [sockMapAttachRow, flowDissectorAttachRow],
     verbs: [netVerbs],
     structOps: [tcpCongestionOps],
   };

@@ -64,6 +64,11 @@ export function nativeKernel(): NativeKernel {
       if (def === undefined) throw new InternalError(`no program type ${type}`);
       const loaded: Partial<LoadedProg> = {
         run: (ctx) => body({ ctx, helper: (variant, ...args) => call(ctx, prog, variant, args) }) >>> 0,
+        runBatch({ ctxOff, strideBytes, count, resultsOff }) {
+          for (let i = 0; i < count; i++) {
+            k.mem.write32(resultsOff + 4 * i, prog.loaded.run(ctxOff + i * strideBytes));
+          }
+        },
       };
       const verified: Partial<VerifiedProg> = { insns: [], cbAccess: true };
       const prog = {

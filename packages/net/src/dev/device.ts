@@ -11,6 +11,7 @@ import type { NetNamespace } from './namespace.ts';
 import { readField, writeField } from './fields.ts';
 import type { Skb } from '../skb/skb.ts';
 import { xmitSkb } from './xmit.ts';
+import type { TunnelKey } from '../world/tunnel.ts';
 
 export interface DeviceOptions {
   /** 1 to 15 bytes. */
@@ -40,6 +41,20 @@ export interface TransmittedFrame {
   readonly by: 'xdp-tx' | 'xdp-redirect' | 'tc-redirect' | 'clone-redirect' | 'xmit';
   /** CLOCK_MONOTONIC, nanoseconds. */
   readonly tsNs: bigint;
+  /** The header of the tunnel a program said it goes by, where it did. */
+  readonly tunnel?: TunnelKey;
+}
+
+/**
+ * What happened to a frame at a device, with its link header: it arrived; XDP or the ingress classifiers were done with
+ * it; it went to the protocols; it was to be sent; it went out.
+ */
+export interface DeviceEvent {
+  readonly what: 'arrived' | 'after-xdp' | 'after-ingress' | 'delivered' | 'to-send' | 'transmitted';
+  readonly data: Uint8Array;
+  readonly tsNs: bigint;
+  /** A verdict, or why it was sent. */
+  readonly note?: string;
 }
 
 /** What a checkpoint keeps of a device. */
@@ -65,6 +80,14 @@ export class NetDevice implements KernelObject {
   readonly rxqs: readonly number[];
   /** Classifiers, by direction. */
   tc: TcFilters = NO_FILTERS;
+  /** Receive packet steering: every packet is hashed as it arrives, which asks the flow dissector. */
+  steering = false;
+  /** The device at the other end of its cable: what this one sends arrives there. */
+  peer: NetDevice | undefined;
+  /** Whether {@link transmitted} and {@link delivered} grow; false for long runs. */
+  keepsFrames = true;
+  /** Told of everything that happens to frames at the device. */
+  readonly watchers = new Set<(event: DeviceEvent) => void>();
   /** Packet sockets that see what it receives and sends. */
   readonly taps = new Set<PacketSocket>();
   /** Attached XDP programs, by mode. */
@@ -195,13 +218,29 @@ export class NetDevice implements KernelObject {
   }
 
   /** Puts a frame on the wire. */
-  transmit(data: Uint8Array, by: TransmittedFrame['by']): void {
-    this.#transmitted.push({ data, by, tsNs: this.net.kernel.env.ktimeNs() });
+  transmit(data: Uint8Array, by: TransmittedFrame['by'], tunnel?: TunnelKey): void {
+    const frame = { data, by, tsNs: this.net.kernel.env.ktimeNs() };
+    if (this.keepsFrames) this.#transmitted.push(tunnel === undefined ? frame : { ...frame, tunnel });
+    this.tell('transmitted', data, by);
+    if (this.peer !== undefined) this.net.arriveAt(this.peer, data);
   }
 
   /** Hands a frame to the protocols. */
   deliver(frame: Uint8Array): void {
-    this.#delivered.push(frame);
+    if (this.keepsFrames) this.#delivered.push(frame);
+    this.tell('delivered', frame);
+  }
+
+  /** Tells those who watch. */
+  tell(what: DeviceEvent['what'], data: Uint8Array, note?: string): void {
+    if (this.watchers.size === 0) return;
+    const event: DeviceEvent = {
+      what,
+      data,
+      tsNs: this.net.kernel.env.ktimeNs(),
+      ...(note === undefined ? {} : { note }),
+    };
+    for (const watcher of this.watchers) watcher(event);
   }
 
   /** Detaches all programs; the memory stays until no run can hold it. */

@@ -35,6 +35,7 @@ export function receiveSkb(device: NetDevice, skb: Skb): IngressOutcome | undefi
     skb.pull(skb.macLen);
   }
   const verdict = device.tc.ingress.length > 0 ? classify(device, skb, 'ingress') : undefined;
+  if (verdict !== undefined && device.watchers.size > 0) device.tell('after-ingress', frameOf(skb), verdict.verdict);
   switch (verdict?.code) {
     case TC_ACT_SHOT:
     case TC_ACT_STOLEN:

@@ -46,6 +46,8 @@ export function skbWith(device: NetDevice, frame: Uint8Array, metadata: Uint8Arr
   return skb;
 }
 
+const hasXdp = ({ xdp }: NetDevice): boolean => xdp.native !== undefined || xdp.generic !== undefined;
+
 function throughXdp(device: NetDevice, frame: Uint8Array, queue: number): ReceiveResult {
   const prog = device.xdp.native ?? device.xdp.generic;
   if (prog === undefined) return { action: 'XDP_PASS', code: XDP_PASS, data: frame.slice(), metadata: NO_METADATA };
@@ -64,9 +66,11 @@ function throughXdp(device: NetDevice, frame: Uint8Array, queue: number): Receiv
 export function receiveFrame(device: NetDevice, frame: Uint8Array, queue: number): ReceiveResult {
   const { net } = device;
   checkFrame(frame);
+  device.tell('arrived', frame);
   net.kernel.rcu.enter();
   try {
     const result = throughXdp(device, frame, queue);
+    if (hasXdp(device)) device.tell('after-xdp', result.data, result.action);
     if (result.code !== XDP_PASS) return result;
     const tc = receiveSkb(device, skbWith(device, result.data, result.metadata));
     return tc === undefined ? result : { ...result, tc };
@@ -80,6 +84,7 @@ export function receiveFrame(device: NetDevice, frame: Uint8Array, queue: number
 export function sendFrame(device: NetDevice, frame: Uint8Array): number {
   const { net } = device;
   checkFrame(frame);
+  device.tell('to-send', frame);
   net.kernel.rcu.enter();
   try {
     const skb = skbWith(device, frame, NO_METADATA);

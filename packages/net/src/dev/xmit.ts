@@ -6,6 +6,7 @@ import type { Skb } from '../skb/skb.ts';
 import { classify, TC_ACT_TRAP, type TcVerdict } from '../tc/classify.ts';
 import { carryOutRedirect } from '../tc/redirect.ts';
 import { ethTypeTrans, PACKET_OUTGOING } from '../skb/ethernet.ts';
+import { tunnelSent } from '../world/tunnel.ts';
 import type { NetDevice, TransmittedFrame } from './device.ts';
 
 /** The queueing discipline dropped the packet. */
@@ -64,7 +65,7 @@ export function xmitSkb(device: NetDevice, skb: Skb, by: TransmittedFrame['by'])
       if (outcome.consumed) return outcome.result;
     }
     showToTaps(device, skb);
-    device.transmit(frameOf(skb), by);
+    device.transmit(frameOf(skb), by, tunnelSent(skb));
     if (!device.loopback) {
       skb.free();
       return 0;

@@ -36,6 +36,8 @@ export class FlowDissectors implements Checkpointable {
   readonly byNs = new Map<NetNamespace, BpfProg>();
   /** The first namespace, whose program excludes others. */
   initNs: NetNamespace | undefined;
+  /** That of the process. */
+  processNs: () => NetNamespace | undefined = () => this.initNs;
 
   save(): unknown {
     return [...this.byNs];
@@ -112,12 +114,12 @@ function query(kernel: KernelServices, attr: ProgQueryAttr): Errno {
 export const flowDissectorAttachRow: AttachRow = {
   attachTypes: { [BPF_FLOW_DISSECTOR]: BPF_PROG_TYPE_FLOW_DISSECTOR },
   attach(kernel, prog) {
-    const { initNs } = flowDissectorsOf(kernel);
-    return initNs === undefined ? -EINVAL : attach(kernel, prog, initNs);
+    const netns = flowDissectorsOf(kernel).processNs();
+    return netns === undefined ? -EINVAL : attach(kernel, prog, netns);
   },
   detach(kernel) {
-    const { initNs } = flowDissectorsOf(kernel);
-    return initNs === undefined ? -ENOENT : detach(kernel, initNs);
+    const netns = flowDissectorsOf(kernel).processNs();
+    return netns === undefined ? -ENOENT : detach(kernel, netns);
   },
   query,
 };

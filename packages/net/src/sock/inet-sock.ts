@@ -52,7 +52,7 @@ export function addInetSocket(net: Net, options: InetSocketOptions): Sock {
   const guess = [options.local.ip, options.remote?.ip].some((ip) => ip?.includes(':') === true) ? 6 : 4;
   const version = options.version ?? guess;
   const sock = createSock(kernel, {
-    netns: options.netns ?? net.initNs,
+    netns: options.netns ?? net.processNs,
     struct: tcp ? 'tcp_sock' : 'inet_sock',
     ...(options.uid === undefined ? {} : { uid: options.uid }),
   });

@@ -46,14 +46,15 @@ export class ReceivingSocket {
    * @errno EMFILE UsageError
    */
   constructor(net: Net, options: ReceivingSocketOptions) {
-    const { reuseport = false, ...inet } = options;
+    const { reuseport = false, ...given } = options;
+    const inet = { ...given, netns: given.netns ?? net.processNs };
     const { kernel } = net;
     this.net = net;
     this.sock = addInetSocket(net, inet);
     if (reuseport) writeField(kernel, this.sock.off, 'sock_common.skc_reuseport', 1);
     const { local } = options;
     const taken = [...kernel.subsystem(RECEIVERS).values()].some(
-      (other) => other.#isAt(options) && !(reuseport && sharesPort(kernel, other.sock.off)),
+      (other) => other.#isAt(inet) && !(reuseport && sharesPort(kernel, other.sock.off)),
     );
     if (taken) {
       net.removeSocket(this.sock);
@@ -64,7 +65,7 @@ export class ReceivingSocket {
         },
       );
     }
-    this.#at = options;
+    this.#at = inet;
     if (reuseport) joinGroup(net, this.sock.off, { inany: local.ip === undefined });
     kernel.subsystem(RECEIVERS).set(this.sock.off, this);
     this.fd = installSocket(kernel, this.sock, () => this.#end());
@@ -76,15 +77,10 @@ export class ReceivingSocket {
 
   readonly #at: ReceivingSocketOptions;
 
-  #isAt({ protocol, local, netns = this.net.initNs }: ReceivingSocketOptions): boolean {
+  #isAt({ protocol, local, netns }: ReceivingSocketOptions): boolean {
     const mine = this.#at;
     const sameIp = mine.local.ip === local.ip || mine.local.ip === undefined || local.ip === undefined;
-    return (
-      mine.protocol === protocol &&
-      mine.local.port === local.port &&
-      sameIp &&
-      (mine.netns ?? this.net.initNs) === netns
-    );
+    return mine.protocol === protocol && mine.local.port === local.port && sameIp && mine.netns === netns;
   }
 
   /** What it got so far, oldest first. */
