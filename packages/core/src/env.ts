@@ -48,6 +48,11 @@ export interface KernelEnv {
   bpfStatsEnabled: boolean;
   /** RLIMIT_MEMLOCK in bytes; Infinity for none. */
   memlockLimitBytes: number;
+  /**
+   * Four characters that lines of trace_pipe show: interrupts off (`d`), reschedule due (`N`, `n`, `p`), in an interrupt
+   * (`h`, `s`, `H`, `z`, `Z`), preemption depth; `.` for none. A script sets it; `d...` unless set.
+   */
+  latency?: string;
   /** A line of the kernel's log (dmesg). */
   printk(text: string): void;
   /** A line of trace_pipe, as bpf_trace_printk writes it. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 export { tracingProgTypes } from './rows.ts';
 export { tracingRegistries } from './registries.ts';
-export { Tracing, tracingOf, type SentSignal, type Stacks } from './tracing.ts';
+export { Tracing, tracingOf, type SentSignal, type Stacks, type UserMapping } from './tracing.ts';
 export type { FakeObject } from './function/fake-object.ts';
 export type { CallResult, FunctionBody, FunctionCall } from './function/kernel-functions.ts';
 export type { KernelPointer, KernelValue } from './function/kernel-value.ts';

@@ -2,6 +2,7 @@
 import { EINVAL, ENOENT, UsageError } from '@tsbpf/uapi';
 import type { BpfProg, KernelServices, SubsystemKey, TracepointArg } from '@tsbpf/core';
 import { Trampolines } from '@tsbpf/trampoline';
+import { checkpointOf } from './checkpoint.ts';
 import { TraceEvents } from './event/events.ts';
 import type { EventValues, FieldSpec, TraceEvent } from './event/trace-event.ts';
 import { runOnEvent, runOnProbe, runOnSample, type ProbeHit, type ProbeResult, type Sample } from './fire.ts';
@@ -21,10 +22,22 @@ import { Tasks } from './task/tasks.ts';
 import { tracepointsOf } from './tracepoint-list.ts';
 import { UserMemory, type UserValue } from './user/user-memory.ts';
 
-/** Call stacks as programs find them: return addresses, innermost first. */
+/** A file in the address space of the process. */
+export interface UserMapping {
+  /** The first address, and the one behind the last. */
+  readonly start: bigint;
+  readonly end: bigint;
+  /** Where in the file `start` is, in bytes; 0 unless given. */
+  readonly fileOff?: bigint;
+  /** Its build id, 20 bytes; a file without one has none to give. */
+  readonly buildId?: Uint8Array;
+}
+
+/** Call stacks as programs find them: return addresses, innermost first; and the files that user addresses lie in. */
 export interface Stacks {
   kernel: readonly bigint[];
   user: readonly bigint[];
+  mappings?: readonly UserMapping[];
 }
 
 /** A signal that a program sent to the current task. */
@@ -77,6 +90,7 @@ export class Tracing {
       enter: (name, args) => this.fireKprobe(name, { args }).overridden,
       leave: (name, ret) => void this.fireKretprobe(name, ret),
     });
+    kernel.checkpointables.push(checkpointOf(this));
     for (const tracepoint of tracepointsOf(kernel.vmlinux.btf, kernel.types)) kernel.tracepoints.declare(tracepoint);
     this.#events = new TraceEvents(kernel, this.#syscalls);
   }

@@ -42,6 +42,11 @@ export class Trampolines {
     return 0;
   }
 
+  /** Programs that are attached, and the function of each: the same object for the same function. */
+  get attached(): Iterable<{ readonly key: object; readonly prog: BpfProg }> {
+    return [...this.#byProg].map(([prog, { target }]) => ({ key: target.key, prog }));
+  }
+
   /** Takes a program away from the function it is attached to. */
   unlink(prog: BpfProg): void {
     const trampoline = this.#byProg.get(prog);

@@ -3,7 +3,7 @@
 // eslint-disable-next-line no-restricted-syntax -- users take constants and errors from here
 export * from '@tsbpf/uapi';
 export { createKernel, type CreateKernelOptions, type SimulatedKernel } from './create-kernel.ts';
-export { CA_STATE_NAMES, TcpRecorder } from '@tsbpf/net';
+export { CA_STATE_NAMES, TcpRecorder, Topology, XDP_FLAGS_SKB_MODE } from '@tsbpf/net';
 export type {
   Flow,
   FlowOptions,
@@ -71,5 +71,26 @@ export {
   typeDeclC,
 } from '@tsbpf/btf';
 export { parseElf } from '@tsbpf/loader';
-export type { Net, NetDevice, ReceiveResult } from '@tsbpf/net';
+export type {
+  DeviceEvent,
+  Net,
+  NetDevice,
+  ReceiveResult,
+  ReceivingSocket,
+  StreamSocket,
+  TopologyEvent,
+  TopologyHost,
+} from '@tsbpf/net';
+export type {
+  CpuRecord,
+  FakeObject,
+  KernelValue,
+  PerfBuffer,
+  SimTask,
+  TaskSpec,
+  TraceEvent,
+  Tracing,
+  UserMapping,
+  UserValue,
+} from '@tsbpf/tracing';
 export type { ExecObserver, HelperFn, HelperCall, KernelVersion, Registries, Run, RunView } from '@tsbpf/core';

@@ -84,4 +84,11 @@ describe('bpf_trace_printk', () => {
     kernel.env.cpu = 1;
     expect(printk('hi\0', [], kernel).line).toBe('            ping-7     [001] d... 12345.006789: 0: hi');
   });
+
+  test('a script says in what context it is; the idle task has a name of its own', () => {
+    const env = { task: { pid: 0, comm: 'swapper/0' }, startNs: 1_000_000n, tickNs: 0n };
+    const kernel = createTestKernel({ env });
+    kernel.env.latency = '..s1';
+    expect(printk('hi\0', [], kernel).line).toBe('          <idle>-0     [000] ..s1     0.001000: 0: hi');
+  });
 });

@@ -5,7 +5,7 @@ import { defineHelper, type HelperCall, type HelperImpl, type HelperRow } from '
 import { mapArg, wideArg } from '@tsbpf/helpers';
 import { hashWords } from '../stack/jhash.ts';
 import { BUILD_ID_BYTES, entryBytes, MAX_STACK_DEPTH, type StackTraceMap } from '../stack/stack-trace.ts';
-import { tracingOf } from '../tracing.ts';
+import { tracingOf, type UserMapping } from '../tracing.ts';
 
 const SKIP_MASK = 0xffn;
 const USER_STACK = 1n << 8n;
@@ -13,8 +13,11 @@ const FAST_STACK_CMP = 1n << 9n;
 const REUSE_STACKID = 1n << 10n;
 const USER_BUILD_ID = 1n << 11n;
 const WORD = 8;
-/** The status of an entry whose build id is not known: it holds the address. */
-const STATUS_IP = 2;
+/** `struct bpf_stack_build_id`: a status, the build id, an offset into the file or an address. */
+const [BUILD_ID_AT, OFFSET_AT] = [4, 24];
+const BUILD_ID_LEN = 20;
+/** The status of an entry with a build id, and of one that holds an address because there is none. */
+const [STATUS_VALID, STATUS_IP] = [1, 2];
 
 /** The outermost frames are cut off at `depth`, then the innermost `skip` are left out. */
 function frames(call: HelperCall, flags: bigint, depth: number): { walked: number; left: readonly bigint[] } {
@@ -30,16 +33,31 @@ function words(addresses: readonly bigint[]): Uint8Array {
   return bytes;
 }
 
-/** Entries with build ids: files are not simulated, so each says that it holds an address. */
-function buildIds(addresses: readonly bigint[]): Uint8Array {
+/**
+ * Entries with build ids, for user addresses in mapped files; others hold the address.
+ * @see kernel/bpf/stackmap.c, stack_map_get_build_id_offset
+ */
+function buildIds(addresses: readonly bigint[], mappings: readonly UserMapping[]): Uint8Array {
   const bytes = new Uint8Array(addresses.length * BUILD_ID_BYTES);
   const view = new DataView(bytes.buffer);
   addresses.forEach((addr, i) => {
-    view.setInt32(i * BUILD_ID_BYTES, STATUS_IP, true);
-    view.setBigUint64(i * BUILD_ID_BYTES + BUILD_ID_BYTES - WORD, BigInt.asUintN(64, addr), true);
+    const at = i * BUILD_ID_BYTES;
+    const mapping = mappings.find(({ start, end }) => addr >= start && addr < end);
+    const buildId = mapping?.buildId;
+    view.setInt32(at, buildId === undefined ? STATUS_IP : STATUS_VALID, true);
+    if (mapping === undefined || buildId === undefined) {
+      view.setBigUint64(at + OFFSET_AT, BigInt.asUintN(64, addr), true);
+      return;
+    }
+    bytes.set(buildId.subarray(0, BUILD_ID_LEN), at + BUILD_ID_AT);
+    view.setBigUint64(at + OFFSET_AT, (mapping.fileOff ?? 0n) + addr - mapping.start, true);
   });
   return bytes;
 }
+
+/** Files that a stack's addresses may lie in: those of user stacks only. */
+const mappingsFor = (call: HelperCall, flags: bigint): readonly UserMapping[] =>
+  (flags & USER_STACK) === 0n ? [] : (tracingOf(call.kernel).stacks.mappings ?? []);
 
 /** (ctx, map, flags) → the id of the current stack. */
 const getStackid: HelperImpl = {
@@ -53,8 +71,9 @@ const getStackid: HelperImpl = {
     const { left } = frames(call, flags, map.valueSize / entry);
     if (left.length === 0) return -EFAULT;
     const ips = words(left);
-    return map.insert(entry === WORD ? ips : buildIds(left), left.length, {
+    return map.insert(entry === WORD ? ips : buildIds(left, mappingsFor(call, flags)), left.length, {
       hash: hashWords(new Uint32Array(ips.buffer)),
+      takeFirst: entry !== WORD,
       byHash: (flags & FAST_STACK_CMP) !== 0n,
       reuse: (flags & REUSE_STACKID) !== 0n,
     });
@@ -70,7 +89,7 @@ function stackBytes(call: HelperCall, flags: bigint, size: number): Uint8Array |
   if (size % entry !== 0) return -EINVAL;
   const { walked, left } = frames(call, flags, size / entry);
   if (walked < Number(flags & SKIP_MASK)) return -EFAULT;
-  return withIds ? buildIds(left) : words(left);
+  return withIds ? buildIds(left, mappingsFor(call, flags)) : words(left);
 }
 
 /** (ctx, buf, size, flags) → bytes written; the rest of the buffer is zeroed. */

@@ -28,6 +28,14 @@ export interface RingEntry {
   readonly record: PerfRecord;
 }
 
+/** A ring as it was. */
+export interface SavedRing {
+  readonly records: readonly RingEntry[];
+  readonly usedBytes: number;
+  readonly lost: number;
+  readonly counter: bigint;
+}
+
 /** Counts the records of all rings of a kernel. */
 export interface RecordCounter {
   seq: number;
@@ -127,6 +135,18 @@ export class PerfEvent implements PerfEventTarget, AsyncIterable<PerfRecord>, So
     this.#records = [];
     this.#usedBytes = 0;
     return records;
+  }
+
+  /** What the ring holds, for {@link restore}. */
+  save(): SavedRing {
+    return { records: [...this.#records], usedBytes: this.#usedBytes, lost: this.#lost, counter: this.counter };
+  }
+
+  restore(saved: SavedRing): void {
+    this.#records = [...saved.records];
+    this.#usedBytes = saved.usedBytes;
+    this.#lost = saved.lost;
+    this.counter = saved.counter;
   }
 
   /** Nobody holds the event any more. */

@@ -110,6 +110,30 @@ describe('get_stackid', () => {
     stacks.user = [0x401000n, 0x402000n];
     expect(lookup(stackid(USER), 64)).toEqual([2n, 0n, 0n, 0x401000n, 2n, 0n, 0n, 0x402000n]);
   });
+
+  test('build ids of mapped files, with the offset into the file; the kernel has none', () => {
+    const { stackid, lookup, stacks } = setUp({ value_size: 96, map_flags: BPF_F_STACK_BUILD_ID });
+    const buildId = Uint8Array.from({ length: 20 }, (_, i) => i + 1);
+    stacks.user = [0x401010n, 0x7f0000000100n, 0x500000n];
+    stacks.mappings = [
+      { start: 0x400000n, end: 0x402000n, buildId },
+      { start: 0x7f0000000000n, end: 0x7f0000001000n, fileOff: 0x3000n, buildId },
+      { start: 0x500000n, end: 0x501000n },
+    ];
+    // The status and the 20 bytes, as words.
+    const id = [0x0403020100000001n, 0x0c0b0a0908070605n, 0x14131211100f0e0dn];
+    expect(lookup(stackid(USER), 96)).toEqual([...id, 0x1010n, ...id, 0x3100n, 2n, 0n, 0n, 0x500000n]);
+    stacks.kernel = [0x401010n];
+    expect(lookup(stackid(), 96)).toEqual([2n, 0n, 0n, 0x401010n, ...Array<bigint>(8).fill(0n)]);
+  });
+
+  test('with build ids, a bucket is taken before stacks are compared', () => {
+    const shape = { max_entries: 1, value_size: 32 };
+    const plain = setUp(shape);
+    expect([plain.stackid(), plain.stackid()]).toEqual([0, 0]);
+    const { stackid } = setUp({ ...shape, map_flags: BPF_F_STACK_BUILD_ID });
+    expect([stackid(), stackid(), stackid(FAST)]).toEqual([0, -ENOMEM, 0]);
+  });
 });
 
 describe('get_stack', () => {

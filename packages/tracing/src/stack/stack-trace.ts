@@ -71,16 +71,24 @@ export class StackTraceMap extends MapObject {
   }
 
   /**
-   * Keeps a stack and answers its id, the slot its hash falls on.
+   * Keeps a stack and answers its id, the slot its hash falls on. `takeFirst`: a bucket is taken before stacks are
+   * compared, as for build ids.
    * @errno EEXIST another stack is there and must not be replaced; ENOMEM no bucket is free
    */
-  insert(data: Uint8Array, depth: number, options: { hash: number; byHash: boolean; reuse: boolean }): number {
-    const { hash, byHash, reuse } = options;
+  insert(
+    data: Uint8Array,
+    depth: number,
+    options: { hash: number; byHash: boolean; reuse: boolean; takeFirst?: boolean },
+  ): number {
+    const { hash, byHash, reuse, takeFirst = false } = options;
     const { mem } = this;
     const id = (hash & (this.bucketCount - 1)) >>> 0;
     const old = this.bucketAt(id);
     if (old !== 0 && mem.read32(old + HASH) === hash) {
       if (byHash) return id;
+    }
+    if (takeFirst && this.#freeBucket() === 0) return -ENOMEM;
+    if (old !== 0 && mem.read32(old + HASH) === hash) {
       const sameData = mem.readBytes(old + DATA, data.length).every((byte, i) => byte === data[i]);
       if (this.depth(old) === depth && sameData) return id;
     }
