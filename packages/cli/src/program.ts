@@ -5,6 +5,7 @@ import { BAD_INPUT, OK } from './exit-status.ts';
 import { ClosedPipe, note, print } from './output/streams.ts';
 import { explain } from './failure.ts';
 import { addAssemblyCommands } from './commands/assembly.ts';
+import { addNetCommand } from './commands/net-run.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addTcpCommand } from './commands/tcp-run.ts';
 import { addVerifyCommand } from './commands/verify.ts';
@@ -17,7 +18,7 @@ import { version } from './version.ts';
 const DEFECT = 70;
 
 /** Verbs with bpftool's grammar, which commander does not parse. */
-const BPFTOOL_OBJECTS = ['prog', 'map', 'btf', 'gen', 'feature'];
+const BPFTOOL_OBJECTS = ['prog', 'map', 'btf', 'cgroup', 'gen', 'feature', 'struct_ops'];
 
 /** Runs the command with these arguments and returns its exit status. */
 export async function runCommand(args: readonly string[]): Promise<number> {
@@ -73,8 +74,12 @@ function build(session: Session, done: (status: number) => void): Command {
         '',
         "With bpftool's grammar, output and exit status (-j and -p go before the verb):",
         '  prog dump xlated OBJ [PROG] [opcodes] [linum]',
-        '  map dump OBJ [MAP]',
+        '  map dump { OBJ [MAP] | id ID | name NAME }',
+        '  map show [id ID | name NAME]',
+        '  struct_ops { show | dump } [id ID | name NAME], register OBJ, unregister { id ID | name NAME }',
         '  btf dump file FILE [format raw|c]',
+        '  cgroup { show CGROUP | tree [CGROUP] } [effective], cgroup create CGROUP',
+        '  cgroup { attach | detach } CGROUP ATTACH_TYPE { id | name | tag | pinned | object } WHICH [multi | override]',
         '  gen object OUTPUT_FILE INPUT_FILE [INPUT_FILE...]',
         '  gen min_core_btf INPUT OUTPUT OBJECT [OBJECT...]',
         '  feature list_builtins prog_types|map_types|attach_types|link_types|helpers',
@@ -83,6 +88,7 @@ function build(session: Session, done: (status: number) => void): Command {
   addRunCommand(program, session, done);
   addVerifyCommand(program, done);
   addTcpCommand(program, session, done);
+  addNetCommand(program, session, done);
   addAssemblyCommands(program, done);
   program
     .command('batch')

@@ -12,6 +12,8 @@ export interface Session {
   loaded(path: string, options: KernelOptions): BpfObject;
   /** The object, opened and not loaded unless an earlier verb of the batch did. */
   opened(path: string, options: KernelOptions): BpfObject;
+  /** Closes and forgets objects: a verb that names one loads it anew. */
+  drop(which: (obj: BpfObject) => boolean): void;
   close(): void;
 }
 
@@ -41,6 +43,13 @@ export function createSession(): Session {
         }
       }
       return obj;
+    },
+    drop(which) {
+      for (const [path, obj] of objects) {
+        if (!which(obj)) continue;
+        obj.close();
+        objects.delete(path);
+      }
     },
     close() {
       for (const obj of objects.values()) obj.close();

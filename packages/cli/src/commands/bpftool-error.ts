@@ -5,7 +5,7 @@ export interface BpftoolOptions {
   readonly pretty: boolean;
 }
 
-/** Ends a verb of bpftool's with a message, and status 255. */
+/** Ends a verb of bpftool's with a message, and status 255. Without a message everything has been said. */
 export class BpftoolError extends Error {}
 
 /** Ends the verb. */

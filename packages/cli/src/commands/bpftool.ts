@@ -7,6 +7,10 @@ import { mapDumpJson, mapDumpText } from '../output/map-dump.ts';
 import { note, print } from '../output/streams.ts';
 import { readDump, xlatedJson, xlatedText } from '../output/xlated.ts';
 import type { Session } from '../session.ts';
+import { attachToCgroup, createCgroup, detachFromCgroup, showCgroup, showTree } from '../bpftool/cgroup.ts';
+import { eachMap, mapById, strerror, type KernelMap } from '../bpftool/kernel-maps.ts';
+import { parseMapWords, showMaps } from '../bpftool/map-show.ts';
+import { structOps } from '../bpftool/struct-ops.ts';
 import { BpftoolError, fail, type BpftoolOptions } from './bpftool-error.ts';
 import { listBuiltins } from './feature.ts';
 import { genMinCoreBtf, genObject } from './gen.ts';
@@ -36,15 +40,32 @@ function dumpXlated(words: readonly string[], session: Session, options: Bpftool
   });
 }
 
-/** `map dump OBJ [MAP]` */
+/** `map dump { id ID | name NAME }`: a map of the kernel, whatever object it is of. */
+function dumpKernelMap(words: readonly string[], session: Session, options: BpftoolOptions): void {
+  const wanted = parseMapWords(words);
+  const kernel = session.kernel({});
+  const kernelBtf = kernel.state.types.btf;
+  const take = ({ map }: KernelMap): void =>
+    print(options.json ? mapDumpJson(map, { ...options, kernelBtf }) : mapDumpText(map, kernelBtf));
+  if (wanted.id !== undefined) {
+    const map = mapById(kernel, wanted.id);
+    if (typeof map === 'number') return fail(`get map by id (${wanted.id}): ${strerror(map)}`);
+    take(map);
+    kernel.close(map.fd);
+  } else if (eachMap(kernel, wanted, take) === 0) throw new BpftoolError('');
+}
+
+/** `map dump OBJ [MAP]`, or with `id ID` or `name NAME` */
 function dumpMap(words: readonly string[], session: Session, options: BpftoolOptions): void {
   const [path, name, extra] = words;
-  if (path === undefined || extra !== undefined) fail('map dump OBJ [MAP]');
+  if (path === undefined || extra !== undefined) fail('map dump { OBJ [MAP] | id ID | name NAME }');
+  if (words.length === 2 && (path === 'id' || path === 'name')) return dumpKernelMap(words, session, options);
   const obj = session.loaded(path ?? '', {});
   const maps = name === undefined ? [...obj.maps] : [obj.map(name)];
   for (const map of maps) {
     if (maps.length > 1 && !options.json) note(`map ${map.name}`);
-    print(options.json ? mapDumpJson(map, options) : mapDumpText(map));
+    const kernelBtf = session.kernel({}).state.types.btf;
+    print(options.json ? mapDumpJson(map, { ...options, kernelBtf }) : mapDumpText(map, kernelBtf));
   }
 }
 
@@ -82,7 +103,16 @@ const VERBS: readonly {
 }[] = [
   { verb: ['prog', 'dump', 'xlated'], run: dumpXlated },
   { verb: ['map', 'dump'], run: dumpMap },
+  { verb: ['map', 'show'], run: showMaps },
+  { verb: ['map', 'list'], run: showMaps },
+  { verb: ['struct_ops'], run: structOps },
   { verb: ['btf', 'dump'], run: (words, _session, options) => dumpBtf(words, options) },
+  { verb: ['cgroup', 'show'], run: showCgroup },
+  { verb: ['cgroup', 'list'], run: showCgroup },
+  { verb: ['cgroup', 'tree'], run: showTree },
+  { verb: ['cgroup', 'attach'], run: attachToCgroup },
+  { verb: ['cgroup', 'detach'], run: detachFromCgroup },
+  { verb: ['cgroup', 'create'], run: createCgroup },
   { verb: ['gen', 'object'], run: genObject },
   { verb: ['gen', 'min_core_btf'], run: genMinCoreBtf },
   { verb: ['feature', 'list_builtins'], run: (words, _session, options) => listBuiltins(words, options) },
@@ -100,6 +130,7 @@ export function runBpftool(words: readonly string[], session: Session, options: 
     const message = error instanceof BpftoolError ? error.message : explain(error)?.message;
     if (message === undefined) throw error;
     if (error instanceof VerifierError && !options.json) note(error.log.trimEnd());
+    if (message === '') return FAILURE;
     if (options.json) print(JSON.stringify({ error: message }));
     else note(`Error: ${message}`);
     return FAILURE;

@@ -40,9 +40,13 @@ interface Types {
   readonly valueTypeId: number;
 }
 
-function typesOf(map: BpfMap): Types | undefined {
+/** The types of keys and values; those of a table of functions are the kernel's. */
+function typesOf(map: BpfMap, kernelBtf: Btf | undefined): Types | undefined {
   const { btf } = map;
-  const { btf_key_type_id: keyTypeId = 0, btf_value_type_id: valueTypeId = 0 } = map.info();
+  const info = map.info();
+  const { btf_key_type_id: keyTypeId = 0, btf_value_type_id: valueTypeId = 0 } = info;
+  const { btf_vmlinux_value_type_id: kernelTypeId = 0 } = info;
+  if (kernelTypeId !== 0 && kernelBtf !== undefined) return { btf: kernelBtf, keyTypeId: 0, valueTypeId: kernelTypeId };
   return btf === undefined || valueTypeId === 0 ? undefined : { btf, keyTypeId, valueTypeId };
 }
 
@@ -65,8 +69,8 @@ function rawJson(map: BpfMap, entry: Entry): Record<string, Json> {
 }
 
 /** `-j`, or `-p` with `pretty`: bytes, and values by BTF beside them. */
-export function mapDumpJson(map: BpfMap, options: { pretty: boolean }): string {
-  const types = typesOf(map);
+export function mapDumpJson(map: BpfMap, options: { pretty: boolean; kernelBtf?: Btf }): string {
+  const types = typesOf(map, options.kernelBtf);
   const list = entriesOf(map).map((entry): Json => {
     const raw = rawJson(map, entry);
     return types === undefined ? raw : { ...raw, formatted: formatted(map, entry, types, false) };
@@ -75,8 +79,8 @@ export function mapDumpJson(map: BpfMap, options: { pretty: boolean }): string {
 }
 
 /** Plain text: values by BTF as pretty JSON, bytes where there is no BTF. */
-export function mapDumpText(map: BpfMap): string {
-  const types = typesOf(map);
+export function mapDumpText(map: BpfMap, kernelBtf?: Btf): string {
+  const types = typesOf(map, kernelBtf);
   const entries = entriesOf(map);
   if (types !== undefined) {
     return formatJson(

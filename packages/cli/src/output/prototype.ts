@@ -39,9 +39,15 @@ function parameters(btf: Btf, proto: Proto): string {
   if (proto.params.length === 0) return '(void)';
   const list = proto.params.map((param, i) => {
     const variadic = param.typeId === 0 && i === proto.params.length - 1;
-    return variadic ? '...' : `${typeText(btf, param.typeId)}${param.name}`;
+    return variadic ? '...' : `${typeText(btf, param.typeId)}${param.name}`.trimEnd();
   });
   return `(${list.join(', ')})`;
+}
+
+/** `u32 (struct sock *)` for a FUNC_PROTO. */
+export function functionType(btf: Btf, protoId: number): string {
+  const proto = btf.funcProto(protoId);
+  return `${typeText(btf, proto.returnTypeId)}${parameters(btf, proto)}`;
 }
 
 /** `int firewall(struct xdp_md * ctx)` for a FUNC. */
