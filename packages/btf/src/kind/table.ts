@@ -54,18 +54,17 @@ export function kindSince(kind: number): string | undefined {
   return KINDS[kind]?.since;
 }
 
-/** Decodes the record at a byte offset of a type section. */
-export function decodeType(btf: Btf, types: DataView, off: number, id: number): BtfType {
-  const le = btf.littleEndian;
-  const info = types.getUint32(off + 4, le);
+/** Decodes the record that begins with a word of a type section. */
+export function decodeType(btf: Btf, words: Uint32Array, start: number, id: number): BtfType {
+  const info = words[start + 1];
   return kindDef(infoKind(info)).decode({
     id,
-    name: btf.strAt(types.getUint32(off, le)),
+    name: btf.strAt(words[start]),
     vlen: infoVlen(info),
     kflag: infoKflag(info),
-    sizeOrType: types.getUint32(off + 8, le),
-    word: (index) => types.getUint32(off + 12 + 4 * index, le),
-    sword: (index) => types.getInt32(off + 12 + 4 * index, le),
+    sizeOrType: words[start + 2],
+    word: (index) => words[start + 3 + index],
+    sword: (index) => words[start + 3 + index] | 0,
     str: (at) => btf.strAt(at),
   });
 }

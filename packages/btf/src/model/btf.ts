@@ -3,7 +3,7 @@ import { E2BIG, EINVAL, ELOOP, BtfError } from '@tsbpf/uapi';
 import { decodeType } from '../kind/table.ts';
 import * as K from '../kinds.ts';
 import type { BtfFunc, BtfFuncProto, BtfMember, BtfType } from '../types.ts';
-import { findNamed, type NameLookup } from './lookup.ts';
+import { findNamed, type NameLookup, type NameTable } from './lookup.ts';
 import { indexTypes } from './offsets.ts';
 import { cstringAt, parseSections } from './source.ts';
 
@@ -26,11 +26,12 @@ export class Btf {
   readonly startId: number;
   /** One past the last id: void and the base's types count. */
   readonly typeCount: number;
-  readonly #types: DataView;
-  readonly #offsets: Uint32Array;
+  readonly #words: Uint32Array;
+  /** First word of each record. */
+  readonly #starts: Uint32Array;
   readonly #strings: Uint8Array;
   readonly #startStrOff: number;
-  readonly #lookup: NameLookup = { byName: undefined, byEssentialName: undefined };
+  readonly #lookup: NameLookup = { asked: 0, byName: undefined, byEssentialName: undefined };
   #pointerSize: 4 | 8 | undefined;
 
   constructor(bytes: Uint8Array, options: { base?: Btf } = {}) {
@@ -40,11 +41,11 @@ export class Btf {
     this.base = base;
     this.littleEndian = sections.littleEndian;
     this.startId = base?.typeCount ?? 1;
-    this.#types = sections.types;
+    this.#words = sections.words;
     this.#strings = sections.strings;
     this.#startStrOff = base?.strLen ?? 0;
-    this.#offsets = indexTypes(sections.types, sections.littleEndian, this.startId);
-    this.typeCount = this.startId + this.#offsets.length;
+    this.#starts = indexTypes(sections.words, sections.typeLen, this.startId);
+    this.typeCount = this.startId + this.#starts.length;
   }
 
   /** Bytes of the string sections, the base's included: string offsets are below it. */
@@ -76,15 +77,15 @@ export class Btf {
   }
 
   kind(id: number): number {
-    return id === 0 ? 0 : K.infoKind(this.#word(id, 4));
+    return id === 0 ? 0 : K.infoKind(this.#word(id, 1));
   }
 
   vlen(id: number): number {
-    return id === 0 ? 0 : K.infoVlen(this.#word(id, 4));
+    return id === 0 ? 0 : K.infoVlen(this.#word(id, 1));
   }
 
   kflag(id: number): boolean {
-    return id !== 0 && K.infoKflag(this.#word(id, 4));
+    return id !== 0 && K.infoKflag(this.#word(id, 1));
   }
 
   /** Offset of the type's name in the string section; 0 where it is anonymous. */
@@ -99,20 +100,20 @@ export class Btf {
 
   /** The third word of the record: a size in bytes, or the id of the type referred to, as the kind has it. */
   sizeOrType(id: number): number {
-    return id === 0 ? 0 : this.#word(id, 8);
+    return id === 0 ? 0 : this.#word(id, 2);
   }
 
   /** A word behind the type's record, by index: raw access for walks that must not decode. */
   extraWord(id: number, index: number): number {
-    return this.#word(id, 12 + 4 * index);
+    return this.#word(id, 3 + index);
   }
 
   /** The type, decoded. Not cached: equal calls give equal, not identical, objects. */
   type(id: number): BtfType {
     if (id === 0) return VOID;
-    const at = this.#locate(id);
-    if (at.owner !== this) return at.owner.type(id);
-    return decodeType(this, this.#types, at.off, id);
+    if (id < this.startId && this.base) return this.base.type(id);
+    this.#check(id);
+    return decodeType(this, this.#words, this.#starts[id - this.startId], id);
   }
 
   /** The type, decoded, which must be of the kind given. @throws BtfError otherwise. */
@@ -214,14 +215,14 @@ export class Btf {
   *idsByName(name: string): Generator<number> {
     if (name === '') return;
     if (this.base) yield* this.base.idsByName(name);
-    yield* findNamed(this, this.#lookup, name, { essential: false });
+    yield* findNamed(this, this.#table(), name, { essential: false });
   }
 
   /** Every id whose name without `___flavor` is `name`, ascending, the base's first. */
   *idsByEssentialName(name: string): Generator<number> {
     if (name === '') return;
     if (this.base) yield* this.base.idsByEssentialName(name);
-    yield* findNamed(this, this.#lookup, name, { essential: true });
+    yield* findNamed(this, this.#table(), name, { essential: true });
   }
 
   /** Bytes of the string section that holds the offset, and the offset in it; undefined outside. For indexes. */
@@ -231,20 +232,26 @@ export class Btf {
     return at < this.#strings.length ? { bytes: this.#strings, at } : undefined;
   }
 
-  #locate(id: number): { owner: Btf; off: number } {
+  #table(): NameTable {
+    return {
+      words: this.#words,
+      starts: this.#starts,
+      strings: this.#strings,
+      startStrOff: this.#startStrOff,
+      lookup: this.#lookup,
+    };
+  }
+
+  #check(id: number): void {
     if (!this.has(id)) {
       throw new BtfError(`type id ${id} is outside 0..${this.typeCount - 1}`, { errno: EINVAL, typeId: id });
     }
-    if (id < this.startId && this.base) return { owner: this.base, off: 0 };
-    return { owner: this, off: this.#offsets[id - this.startId] };
   }
 
-  #word(id: number, delta: number): number {
-    if (id >= this.startId && id < this.typeCount) {
-      return this.#types.getUint32(this.#offsets[id - this.startId] + delta, this.littleEndian);
-    }
-    const at = this.#locate(id);
-    return at.owner.#word(id, delta);
+  #word(id: number, index: number): number {
+    if (id < this.startId && this.base) return this.base.#word(id, index);
+    this.#check(id);
+    return this.#words[this.#starts[id - this.startId] + index];
   }
 
   #checkedSize(id: number, size: number): number {

@@ -1,68 +1,45 @@
 // SPDX-License-Identifier: MIT
 import { EINVAL, BtfError } from '@tsbpf/uapi';
-import { BTF_KIND_LAST, BTF_KIND_NAMES, BTF_MAX_TYPE, infoKind, infoVlen } from '../kinds.ts';
+import { BTF_KIND_LAST, BTF_KIND_NAMES, BTF_MAX_TYPE, infoKind } from '../kinds.ts';
 
-/** Bytes of kind-specific data behind the record of a type: `fixed + perItem * vlen`. */
-const EXTRA: readonly (readonly [fixed: number, perItem: number])[] = [
-  [0, 0],
-  [4, 0],
-  [0, 0],
-  [12, 0],
-  [0, 12],
-  [0, 12],
-  [0, 8],
-  [0, 0],
-  [0, 0],
-  [0, 0],
-  [0, 0],
-  [0, 0],
-  [0, 0],
-  [0, 8],
-  [4, 0],
-  [0, 12],
-  [0, 0],
-  [4, 0],
-  [0, 0],
-  [0, 12],
-];
+/** Words behind the three of a type's record, by kind: those that it always has, and those for each item. */
+const FIXED_WORDS = new Uint8Array([0, 1, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0]);
+const ITEM_WORDS = new Uint8Array([0, 0, 0, 0, 3, 3, 2, 0, 0, 0, 0, 0, 0, 2, 0, 3, 0, 0, 0, 3]);
 
 /** Bytes that follow the 12-byte record of a type of this kind. `kind` must be one of the 19. */
 export function extraBytes(kind: number, vlen: number): number {
-  const [fixed, perItem] = EXTRA[kind];
-  return fixed + perItem * vlen;
+  return 4 * (FIXED_WORDS[kind] + ITEM_WORDS[kind] * vlen);
+}
+
+function bad(message: string, typeId: number): never {
+  throw new BtfError(message, { errno: EINVAL, typeId });
 }
 
 /**
- * Byte offsets of the records of a type section, in order: the whole index that lazy decoding needs.
+ * The first word of each record of a type section, in order: the whole index that lazy decoding needs.
+ * @param typeLen bytes of the section
  * @throws BtfError for an unknown kind and for a record that ends beyond the section.
  */
-export function indexTypes(types: DataView, littleEndian: boolean, startId: number): Uint32Array {
-  const end = types.byteLength;
-  let offsets = new Uint32Array(Math.min(1024, Math.ceil(end / 12) + 1));
+export function indexTypes(words: Uint32Array, typeLen: number, startId: number): Uint32Array {
+  const end = typeLen / 4;
+  // A record has three words at least. This runs once per blob and mostly cold: nothing but numbers in the loop.
+  const starts = new Uint32Array(Math.ceil(end / 3));
   let count = 0;
-  for (let off = 0; off < end;) {
-    const id = startId + count;
-    if (end - off < 12) throw new BtfError(`[${id}] type record is cut off`, { errno: EINVAL, typeId: id });
-    const info = types.getUint32(off + 4, littleEndian);
-    const kind = infoKind(info);
-    if (kind === 0 || kind > BTF_KIND_LAST) {
-      throw new BtfError(`[${id}] unsupported BTF kind ${kind}`, { errno: EINVAL, typeId: id });
-    }
-    if (id > BTF_MAX_TYPE) throw new BtfError(`more than ${BTF_MAX_TYPE} BTF types`, { errno: EINVAL, typeId: id });
-    const next = off + 12 + extraBytes(kind, infoVlen(info));
-    if (next > end) {
-      throw new BtfError(`[${id}] ${BTF_KIND_NAMES[kind]} ends ${next - end} bytes beyond the type section`, {
-        errno: EINVAL,
-        typeId: id,
-      });
-    }
-    if (count === offsets.length) {
-      const bigger = new Uint32Array(Math.min(count * 2, count + Math.ceil((end - off) / 12)));
-      bigger.set(offsets);
-      offsets = bigger;
-    }
-    offsets[count++] = off;
-    off = next;
+  let at = 0;
+  while (at + 3 <= end) {
+    const info = words[at + 1];
+    const kind = (info >>> 24) & 0x1f;
+    if (kind === 0 || kind > BTF_KIND_LAST) bad(`[${startId + count}] unsupported BTF kind ${kind}`, startId + count);
+    starts[count++] = at;
+    at += 3 + FIXED_WORDS[kind] + ITEM_WORDS[kind] * (info & 0xffff);
   }
-  return count === offsets.length ? offsets : offsets.slice(0, count);
+  if (at > end) {
+    const kind = infoKind(words[starts[count - 1] + 1]);
+    const id = startId + count - 1;
+    bad(`[${id}] ${BTF_KIND_NAMES[kind]} ends ${4 * (at - end)} bytes beyond the type section`, id);
+  }
+  const last = startId + count - 1;
+  if (at < end) bad(`[${last + 1}] type record is cut off`, last + 1);
+  if (last > BTF_MAX_TYPE) bad(`more than ${BTF_MAX_TYPE} BTF types`, BTF_MAX_TYPE + 1);
+  return starts.slice(0, count);
 }

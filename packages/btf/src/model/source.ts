@@ -18,9 +18,12 @@ export function cstringAt(bytes: Uint8Array, off: number): string {
   return text;
 }
 
-/** The two sections of a BTF blob, with words in the host's order. Offsets are bytes from the section's start. */
+/** The two sections of a BTF blob. */
 export interface BtfSections {
-  readonly types: DataView;
+  /** The type section's words, in the host's byte order. */
+  readonly words: Uint32Array;
+  /** Bytes of the type section; beyond the words where it does not end with one. */
+  readonly typeLen: number;
   readonly strings: Uint8Array;
   readonly littleEndian: boolean;
 }
@@ -60,8 +63,22 @@ function readHeader(bytes: Uint8Array): HeaderFields {
   };
 }
 
+const HOST_IS_LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
+/** The words of a part of the bytes: the bytes themselves where they lie as the host would have them. */
+function wordsAt(bytes: Uint8Array, off: number, len: number, littleEndian: boolean): Uint32Array {
+  const count = Math.floor(len / 4);
+  if (littleEndian === HOST_IS_LITTLE && (bytes.byteOffset + off) % 4 === 0) {
+    return new Uint32Array(bytes.buffer, bytes.byteOffset + off, count);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset + off, count * 4);
+  const words = new Uint32Array(count);
+  for (let i = 0; i < count; i++) words[i] = view.getUint32(4 * i, littleEndian);
+  return words;
+}
+
 /**
- * Cuts a BTF blob into its type and string sections, in either byte order, without copying.
+ * Cuts a BTF blob into its type and string sections, in either byte order; copied only where words are unaligned or swapped.
  * @throws BtfError where the header or a section does not fit the bytes.
  */
 export function parseSections(bytes: Uint8Array, options: { split: boolean }): BtfSections {
@@ -80,7 +97,8 @@ export function parseSections(bytes: Uint8Array, options: { split: boolean }): B
     if (!options.split && strings[0] !== 0) bad('BTF string section does not start with a NUL');
   }
   return {
-    types: new DataView(bytes.buffer, bytes.byteOffset + hdr.hdrLen + hdr.typeOff, hdr.typeLen),
+    words: wordsAt(bytes, hdr.hdrLen + hdr.typeOff, hdr.typeLen, hdr.littleEndian),
+    typeLen: hdr.typeLen,
     strings,
     littleEndian: hdr.littleEndian,
   };

@@ -76,7 +76,7 @@ function loadRelo(ctx: ReloContext, prog: ProgSpec, insnIdx: number, sym: ElfSym
     );
     return { kind: 'map', insnIdx, map };
   }
-  const map = maps.find((m) => m.secIdx === sym.shndx && m.data !== undefined && m.kind !== 'struct_ops');
+  const map = maps.find((m) => m.secIdx === sym.shndx && m.kind !== 'user' && m.kind !== 'struct_ops');
   if (map === undefined) {
     return refuse(`prog '${prog.name}': bad data relo against section '${secName}'`, where);
   }
