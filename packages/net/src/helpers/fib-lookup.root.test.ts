@@ -8,6 +8,8 @@ import { askFib, buildWorld, fibQuestions } from '../../test/fib-scenario.ts';
 import { ENGINES, realKernel } from '../../test/real-kernel.ts';
 import { netOf } from '../net-state.ts';
 
+const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+
 const root = join(import.meta.dirname, '../../../..');
 const [SEED, COUNT] = [20200402, Number(process.env['TSBPF_QUESTIONS'] ?? 600)];
 
@@ -37,7 +39,7 @@ function askKernel(): Answers | string {
  */
 function asV56(answer: string, asked: Uint8Array): string {
   const [code = '', params = ''] = answer.split(' ');
-  const hex = (from: number, to: number): string => Buffer.from(asked.subarray(from, to)).toString('hex');
+  const hex = (from: number, to: number): string => hexOf(asked.subarray(from, to));
   const put = (text: string, from: number, to: number): string =>
     text.slice(0, from * 2) + hex(from, to) + text.slice(to * 2);
   let out = params;
@@ -60,7 +62,7 @@ it.skipIf(typeof theirs === 'string').each(ENGINES)('bpf_fib_lookup answers as L
     [BPF_PROG_TYPE_XDP, BPF_PROG_TYPE_SCHED_CLS].forEach((type, i) => {
       const ours = askFib(kernel, type, questions);
       questions.forEach(({ params, flags }, at) => {
-        const what = `${when}, type ${type}, question ${at}: flags ${flags} ${Buffer.from(params).toString('hex')}`;
+        const what = `${when}, type ${type}, question ${at}: flags ${flags} ${hexOf(params)}`;
         const expected = asV56(kernels[i]?.[at] ?? '', params);
         const mine = (ours[at] ?? '').replace(/^(\S+ .{12}).{4}/, '$10000');
         if (mine !== expected) differences.push(`${what}\n  ours   ${mine}\n  kernel ${expected}`);
