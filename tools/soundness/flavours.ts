@@ -130,6 +130,7 @@ const ROWS: readonly Flavour[] = [
     attachType: BPF_TRACE_RAW_TP,
     attachTo: 'btf_trace_kfree_skb',
     pointers: ['sk_buff'],
+    weight: 2,
   },
   {
     name: 'fentry',
@@ -147,6 +148,7 @@ const ROWS: readonly Flavour[] = [
     fields: [[0, 4]],
     ctxBytes: 128,
     returns: [0n, 1n],
+    weight: 2,
   },
   {
     name: 'socket_of_users',

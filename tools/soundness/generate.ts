@@ -26,7 +26,7 @@ export interface GenerateOptions {
 }
 
 /** Of all programs: those with one thing that is wrong. */
-const NEAR_MISSES = 0.35;
+const WITH_A_MISTAKE = 0.35;
 
 /** The program of a seed. */
 export function randomProgram(
@@ -37,7 +37,7 @@ export function randomProgram(
   const random = new Random(seed);
   const flavour = random.pick(options.flavours ?? FLAVOURS);
   // Many programs are meant to be valid; in others one thing is wrong, or some statements take what they like.
-  const miss = random.chance(options.nearMisses ?? NEAR_MISSES) ? nearMissFor(flavour, random) : undefined;
+  const miss = random.chance(options.nearMisses ?? WITH_A_MISTAKE) ? nearMissFor(flavour, random) : undefined;
   const risk = miss !== undefined || random.chance(0.7) ? 0 : random.pick([0.004, 0.01, 0.03]);
   const functions = !(flavour.unprivileged === true) && random.chance(0.4) ? random.between(1, 2) : 0;
   const writer = new Writer(random, net, flavour, risk);

@@ -53,10 +53,10 @@ interface State {
 
 const CHUNK = 2000;
 const PROGRAMS_PER_KERNEL = 250;
-const MUTANTS_PER_LOAD = 20;
-const MUTANTS_PER_CASE = 8;
+const MUTANTS_PER_LOAD = 60;
+const MUTANTS_PER_CASE = 20;
 /** Of each chunk of mutants. */
-const CASES = 100;
+const CASES = 50;
 const LONGEST = 1000;
 
 const numberOf = (name: 'programs' | 'mutants' | 'seed' | 'runs'): number => {
@@ -125,7 +125,7 @@ function someMutants(state: State, objects: readonly string[], table: SelftestTa
   };
   if (table !== undefined) {
     for (let i = 0; i < CASES && mutants.done - first < count / 2; i++) {
-      const net = i % 25 === 0 ? undefined : kernelOfCases;
+      const net = i % 50 === 0 ? undefined : kernelOfCases;
       kernelOfCases = net ?? createNetKernel();
       const test = random.pick(table.cases);
       const from = { table, test, random, count: MUTANTS_PER_CASE };

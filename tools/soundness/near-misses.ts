@@ -20,7 +20,8 @@ export interface NearMiss {
   readonly functions?: (random: Random) => ProgramItem[];
 }
 
-const ALL: readonly NearMiss[] = [
+/** All kinds. */
+export const NEAR_MISSES: readonly NearMiss[] = [
   ...MEMORY_NEAR_MISSES,
   ...CALL_NEAR_MISSES,
   ...PRUNE_NEAR_MISSES,
@@ -29,6 +30,6 @@ const ALL: readonly NearMiss[] = [
 
 /** One of those that such a program may have. */
 export function nearMissFor(flavour: Flavour, random: Random): NearMiss | undefined {
-  const fit = ALL.filter((miss) => miss.for?.(flavour) ?? true);
+  const fit = NEAR_MISSES.filter((miss) => miss.for?.(flavour) ?? true);
   return fit.length === 0 ? undefined : random.pick(fit);
 }

@@ -21,6 +21,8 @@ export interface Hunt {
   readonly what: string;
   readonly programs: number;
   readonly seconds: number;
+  /** Of the processor's time. */
+  readonly cpuSeconds: number;
 }
 
 /** A verifier with the bug in it; `remove` deletes the copy. @errno EINVAL the text to replace is not there once */
@@ -45,22 +47,29 @@ export async function plant(bug: PlantedBug): Promise<{ verify: VerifyObserved; 
 export async function hunt(bug: PlantedBug, options: { seed: number; seconds: number }): Promise<Hunt> {
   const { verify, remove } = await plant(bug);
   const start = performance.now();
+  const startCpu = process.cpuUsage();
+  const times = (): { seconds: number; cpuSeconds: number } => {
+    const { user, system } = process.cpuUsage(startCpu);
+    return { seconds: elapsed(), cpuSeconds: (user + system) / 1e6 };
+  };
   const elapsed = (): number => (performance.now() - start) / 1000;
   try {
     let net = createNetKernel(verify);
     const control = createNetKernel();
+    let tried = 0;
     for (let i = 0; elapsed() < options.seconds; i++) {
       if (i > 0 && i % PROGRAMS_PER_KERNEL === 0) net = createNetKernel(verify);
       const seed = options.seed + i;
+      tried++;
       const { violation } = throughTheNet(net, randomProgram(seed, net));
       if (violation === undefined) continue;
       // What the verifier without the bug does, too, is another one's.
       const { violation: anyway } = throughTheNet(control, randomProgram(seed, control));
       if (anyway !== undefined) continue;
       const [what = ''] = violation.split('\n');
-      return { bug: bug.name, foundBy: seed, what, programs: i + 1, seconds: elapsed() };
+      return { bug: bug.name, foundBy: seed, what, programs: i + 1, ...times() };
     }
-    return { bug: bug.name, foundBy: undefined, what: '', programs: 0, seconds: elapsed() };
+    return { bug: bug.name, foundBy: undefined, what: '', programs: tried, ...times() };
   } finally {
     remove();
   }

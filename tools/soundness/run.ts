@@ -120,13 +120,16 @@ async function plantAll(): Promise<number> {
   const bugs = [...PLANTED_BUGS, ...MORE_PLANTED_BUGS].filter(({ name }) => new RegExp(values.only).test(name));
   let found = 0;
   for (const bug of bugs) {
-    const { foundBy, what, programs, seconds } = await hunt(bug, {
+    const { foundBy, what, programs, seconds, cpuSeconds } = await hunt(bug, {
       seed: Number(values.seed),
       seconds: Number(values.seconds),
     });
     if (foundBy !== undefined) found++;
-    const result = foundBy === undefined ? 'NOT FOUND' : `found by ${foundBy}, program ${programs}`;
-    console.log(`${seconds.toFixed(1).padStart(6)} s  ${result}: ${bug.name}\n          ${what}`);
+    const result =
+      foundBy === undefined ? `NOT FOUND in ${programs} programs` : `found by ${foundBy}, program ${programs}`;
+    console.log(
+      `${seconds.toFixed(1).padStart(6)} s (${cpuSeconds.toFixed(1)} of CPU)  ${result}: ${bug.name}\n          ${what}`,
+    );
   }
   console.log(`${found} of ${bugs.length} planted bugs found`);
   return found === bugs.length ? 0 : 1;

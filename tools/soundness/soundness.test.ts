@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { Coverage } from './coverage.ts';
 import { fixtureObjects, loadsOf, mutant, tryMutant } from './mutate.ts';
 import { createNetKernel } from './net-kernel.ts';
 import { listing, throughTheNet } from './net.ts';
 import { randomProgram } from './generate.ts';
 import { hunt } from './plant.ts';
-import { PLANTED_BUGS } from './planted-bugs.ts';
+import { NEAR_MISSES } from './near-misses.ts';
+import { PLANTED_BUGS, type PlantedBug } from './planted-bugs.ts';
+import { MORE_PLANTED_BUGS } from './planted-bugs-more.ts';
 import { Random } from './random.ts';
 
 describe('the soundness net', () => {
@@ -26,9 +30,34 @@ describe('the soundness net', () => {
     expect(compared).toBeGreaterThan(5000);
   });
 
+  it('has every register type and argument class', () => {
+    const net = createNetKernel();
+    const coverage = new Coverage();
+    for (let seed = 5000; seed < 5400; seed++) throughTheNet(net, randomProgram(seed, net), { runs: 1, coverage });
+    expect(coverage.below(1)).toEqual([]);
+  });
+
+  it('writes programs with one mistake, of every kind', () => {
+    const net = createNetKernel();
+    const seen = new Set<string>();
+    for (let seed = 1; seed <= 4000; seed++) {
+      const { nearMiss } = randomProgram(seed, net, { nearMisses: 1 });
+      if (nearMiss !== undefined) seen.add(nearMiss);
+    }
+    expect(NEAR_MISSES.map(({ name }) => name).filter((name) => !seen.has(name))).toEqual([]);
+  });
+
   it('makes the same program of a seed', () => {
     const net = createNetKernel();
     expect(randomProgram(7, net)).toEqual(randomProgram(7, net));
+  });
+
+  it('plants bugs where the verifier has the text they replace, once', () => {
+    const count = ({ file, from }: PlantedBug): number =>
+      readFileSync(new URL(`../../packages/verifier/src/${file}`, import.meta.url), 'utf8').split(from).length - 1;
+    const all = [...PLANTED_BUGS, ...MORE_PLANTED_BUGS];
+    expect(all.filter((bug) => count(bug) !== 1).map(({ name }) => name)).toEqual([]);
+    expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
   });
 
   it.each(['OR: its maximum', 'a lookup never fails', 'pruning: numbers'])('finds a planted bug: %s', async (name) => {

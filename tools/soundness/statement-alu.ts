@@ -80,10 +80,24 @@ export function constant(w: Writer): void {
 
 /** Makes a number known to be small, in one of the ways compilers do it. */
 export function boundNumber(w: Writer): void {
+  const { random } = w;
   const reg = w.number();
-  bounded(w, reg);
-  if (!w.random.chance(0.15)) return;
-  w.put(alu64Imm(BPF_LSH, reg, w.random.between(56, 63)));
+  if (random.chance(0.75)) {
+    bounded(w, reg);
+    return;
+  }
+  // A bound whose bits are not all ones, moved to where some are lost; and back, with the sign.
+  const skip = w.label();
+  w.put(
+    jmpImm(BPF_JLE, reg, random.pick([2, 4, 5, 6, 9, 10, 12, 20, 0x101, 0x40000000]), skip),
+    mov64Imm(reg, 1),
+    skip,
+  );
+  const by = random.pick([32, 33, 34, 48, 55, 56, 58, 60, 61, 62, 63]);
+  const wide = random.chance(0.7);
+  w.put(wide ? alu64Imm(BPF_LSH, reg, by) : alu32Imm(BPF_LSH, reg, by & 31));
+  const back = random.pick([BPF_RSH, BPF_ARSH, BPF_ARSH, 0]);
+  if (back !== 0) w.put(wide ? alu64Imm(back, reg, by - random.below(2)) : alu32Imm(back, reg, by & 31));
   w.set(reg, NUM);
 }
 

@@ -174,9 +174,9 @@ const storage: Call = (w) => {
 /** One call; its result is a number. */
 export function helperStatement(w: Writer): void {
   const { flavour, random } = w;
-  if (flavour.buffer === 'xdp' && random.chance(0.15)) return xdpSocket(w);
-  if (flavour.name === 'sysctl' && random.chance(0.4)) return stringToNumber(w);
-  if (flavour.name === 'tp_btf' && random.chance(0.3)) return packetOutput(w);
+  if (flavour.buffer === 'xdp' && random.chance(0.3)) return xdpSocket(w);
+  if (flavour.name === 'sysctl' && random.chance(0.6)) return stringToNumber(w);
+  if (flavour.name === 'tp_btf' && random.chance(0.5)) return packetOutput(w);
   if (flavour.name === 'cgroup_skb' && random.chance(0.3)) {
     storage(w);
     return w.called(NUM);
