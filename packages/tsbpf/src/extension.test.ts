@@ -91,6 +91,18 @@ describe.each(ENGINES)('on %s an extension', (_engine, options) => {
     expect(verdict('xdp_deep')).toBe(12 + 14);
   });
 
+  it('fills 512 bytes of stack on top of its target’s', () => {
+    const kernel = createKernel(options);
+    const target = openObject(fixture('roomy'), { sys: kernel }).load().program('roomy');
+    const extension = openObject(fixture('roomy_ext'), { sys: kernel });
+    extension.program('fills_its_stack').setAttachTarget({ prog: target });
+    extension.load();
+    const verdict = (): number => target.testRun({ data: FRAME }).retval;
+    expect(verdict()).toBe(XDP_TX);
+    using _replaced = extension.program('fills_its_stack').attach();
+    expect(verdict()).toBe(XDP_DROP);
+  });
+
   it('is alone at its function, and may come back', () => {
     const { kernel, open } = setUp(options);
     const fd = open('drop_short');
