@@ -8,25 +8,11 @@ import type { Print } from '../log.ts';
 import type { Refuse } from './refuse.ts';
 import type { ExternSpec, KconfigType } from './spec.ts';
 
-/** Alignment of a type in bytes, as the compiler lays it out. */
-export function alignOf(btf: Btf, typeId: number): number {
+/** Alignment of a variable that the kernel's configuration can fill, in bytes: a number's size, or its elements'. */
+function alignOf(btf: Btf, typeId: number): number {
   const type = btf.type(btf.skipModifiers(typeId));
-  switch (type.kind) {
-    case K.BTF_KIND_INT:
-    case K.BTF_KIND_ENUM:
-    case K.BTF_KIND_ENUM64:
-    case K.BTF_KIND_FLOAT:
-      return Math.min(btf.pointerSize, type.size);
-    case K.BTF_KIND_PTR:
-      return btf.pointerSize;
-    case K.BTF_KIND_ARRAY:
-      return alignOf(btf, type.elemTypeId);
-    case K.BTF_KIND_STRUCT:
-    case K.BTF_KIND_UNION:
-      return type.members.reduce((align, m) => Math.max(align, alignOf(btf, m.typeId)), 1);
-    default:
-      return 1;
-  }
+  if (type.kind === K.BTF_KIND_ARRAY) return 1;
+  return 'size' in type ? Math.min(btf.pointerSize, type.size) : 1;
 }
 
 /** What a .kconfig variable of the type can hold; undefined for a type that libbpf does not take. */
@@ -43,8 +29,9 @@ export function kconfigTypeOf(btf: Btf, typeId: number): { type: KconfigType; si
     return type.size === 4 && type.name === 'libbpf_tristate' ? { type: 'tristate', signed: false } : undefined;
   }
   if (type.kind === K.BTF_KIND_ARRAY && type.nelems > 0) {
-    const elem = kconfigTypeOf(btf, type.elemTypeId);
-    return elem?.type === 'char' ? { type: 'char_arr', signed: false } : undefined;
+    const elem = btf.type(btf.skipModifiers(type.elemTypeId));
+    const isChar = elem.kind === K.BTF_KIND_INT && elem.size === 1 && (elem.encoding & K.BTF_INT_BOOL) === 0;
+    return isChar ? { type: 'char_arr', signed: false } : undefined;
   }
   return undefined;
 }
