@@ -18,7 +18,7 @@ import { version } from './version.ts';
 const DEFECT = 70;
 
 /** Verbs with bpftool's grammar, which commander does not parse. */
-const BPFTOOL_OBJECTS = ['prog', 'map', 'btf', 'cgroup', 'cgroup', 'gen', 'feature', 'struct_ops'];
+const BPFTOOL_OBJECTS = ['prog', 'map', 'btf', 'cgroup', 'gen', 'feature', 'struct_ops'];
 
 /** Runs the command with these arguments and returns its exit status. */
 export async function runCommand(args: readonly string[]): Promise<number> {
@@ -78,8 +78,6 @@ function build(session: Session, done: (status: number) => void): Command {
         '  map show [id ID | name NAME]',
         '  struct_ops { show | dump } [id ID | name NAME], register OBJ, unregister { id ID | name NAME }',
         '  btf dump file FILE [format raw|c]',
-        '  cgroup { show CGROUP | tree [CGROUP] } [effective], cgroup create CGROUP',
-        '  cgroup { attach | detach } CGROUP ATTACH_TYPE { id | name | tag | pinned | object } WHICH [multi | override]',
         '  cgroup { show CGROUP | tree [CGROUP] } [effective], cgroup create CGROUP',
         '  cgroup { attach | detach } CGROUP ATTACH_TYPE { id | name | tag | pinned | object } WHICH [multi | override]',
         '  gen object OUTPUT_FILE INPUT_FILE [INPUT_FILE...]',

@@ -8,7 +8,6 @@ import { note, print } from '../output/streams.ts';
 import { readDump, xlatedJson, xlatedText } from '../output/xlated.ts';
 import type { Session } from '../session.ts';
 import { attachToCgroup, createCgroup, detachFromCgroup, showCgroup, showTree } from '../bpftool/cgroup.ts';
-import { attachToCgroup, createCgroup, detachFromCgroup, showCgroup, showTree } from '../bpftool/cgroup.ts';
 import { eachMap, mapById, strerror, type KernelMap } from '../bpftool/kernel-maps.ts';
 import { parseMapWords, showMaps } from '../bpftool/map-show.ts';
 import { structOps } from '../bpftool/struct-ops.ts';
@@ -108,12 +107,6 @@ const VERBS: readonly {
   { verb: ['map', 'list'], run: showMaps },
   { verb: ['struct_ops'], run: structOps },
   { verb: ['btf', 'dump'], run: (words, _session, options) => dumpBtf(words, options) },
-  { verb: ['cgroup', 'show'], run: showCgroup },
-  { verb: ['cgroup', 'list'], run: showCgroup },
-  { verb: ['cgroup', 'tree'], run: showTree },
-  { verb: ['cgroup', 'attach'], run: attachToCgroup },
-  { verb: ['cgroup', 'detach'], run: detachFromCgroup },
-  { verb: ['cgroup', 'create'], run: createCgroup },
   { verb: ['cgroup', 'show'], run: showCgroup },
   { verb: ['cgroup', 'list'], run: showCgroup },
   { verb: ['cgroup', 'tree'], run: showTree },
