@@ -39,4 +39,6 @@ export interface VerifierDiagnostic {
   readonly history: readonly DiagnosticStep[];
   /** All registers and slots at the instruction, in the log's words. */
   readonly state?: string;
+  /** What the instruction asks for, and the Linux version that has it, where the version judged by has not. */
+  readonly since?: { readonly feature: string; readonly version: string };
 }

@@ -251,3 +251,8 @@ void *keep_wide_functions(int which)
 		return bpf_fentry_test6;
 	return which == 1 ? (void *)tcp_v4_syn_recv_sock : (void *)tcp_v6_syn_recv_sock;
 }
+FUNCTION(u32, tcp_slow_start, struct tcp_sock *tp, u32 acked)
+PROCEDURE(tcp_cong_avoid_ai, struct tcp_sock *tp, u32 w, u32 acked)
+PROCEDURE(tcp_reno_cong_avoid, struct sock *sk, u32 ack, u32 acked)
+FUNCTION(u32, tcp_reno_ssthresh, struct sock *sk)
+FUNCTION(u32, tcp_reno_undo_cwnd, struct sock *sk)

@@ -21,6 +21,8 @@ export function explainRejection(diagnostic: VerifierDiagnostic): string[] {
   if (source !== undefined) lines.push(`  at ${where(source)}`, `      ${source.text}`);
   if (insn !== undefined) lines.push(`  instruction ${insnIdx}: ${insn}`);
   lines.push(`  ${diagnostic.message}`);
+  const { since } = diagnostic;
+  if (since !== undefined) lines.push(`  ${since.feature}: since Linux ${since.version}`);
   if (subject !== undefined && history.length > 0) {
     lines.push(`  how ${subject} came to be so:`);
     const shown = history.slice(-MAX_STEPS);

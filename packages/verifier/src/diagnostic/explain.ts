@@ -7,6 +7,7 @@ import type { Analysis } from '../state/analysis.ts';
 import { topFrame } from '../state/state.ts';
 import type { Verification } from '../verification.ts';
 import { historyOf } from './history.ts';
+import { newerFeature } from './newer-feature.ts';
 import type { Replayed } from './replay.ts';
 import { sourceLineAt } from './source.ts';
 import { findSubject, subjectName } from './subject.ts';
@@ -53,6 +54,7 @@ export function explain(v: Verification, path: Replayed | undefined, errno: numb
     ...(subject === undefined ? {} : { subject: subjectName(subject) }),
     history: subject === undefined ? [] : historyOf(v, path, subject),
     state: stateText(v, frame),
+    ...newerFeature(v.insns[insnIdx]),
   };
 }
 
