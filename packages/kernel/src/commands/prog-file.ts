@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { BpfProg, ProgFile } from '@tsbpf/core';
+import { progCharge } from '../load/prog-pages.ts';
 import type { KernelState } from '../kernel-state.ts';
 
 const hex = (bytes: Uint8Array): string => Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
@@ -15,7 +16,7 @@ export function installProg(k: KernelState, prog: BpfProg): number {
       `prog_type:\t${prog.type}`,
       `prog_jited:\t${prog.jited ? 1 : 0}`,
       `prog_tag:\t${hex(prog.tag)}`,
-      `memlock:\t${Math.ceil((prog.verified.insns.length * 8) / 4096) * 4096}`,
+      `memlock:\t${progCharge(prog.verified.insns.length)}`,
       `prog_id:\t${prog.id}`,
       `run_time_ns:\t${prog.runTimeNs}`,
       `run_cnt:\t${prog.runCnt}`,

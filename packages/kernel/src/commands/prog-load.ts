@@ -14,14 +14,16 @@ import {
   CAP_SYS_ADMIN,
   E2BIG,
   EINVAL,
+  ENOMEM,
   EPERM,
   type ProgLoadAttr,
 } from '@tsbpf/uapi';
 import { decodeInsns } from '@tsbpf/insn';
-import type { BpfProg, ProgToVerify } from '@tsbpf/core';
+import type { BpfProg, ProgToVerify, ProgTypeDef } from '@tsbpf/core';
 import { checkName } from '../state/names.ts';
 import { createProg } from '../load/create-prog.ts';
 import { installProg } from './prog-file.ts';
+import { progCharge } from '../load/prog-pages.ts';
 import { logRequest, writeLog } from '../load/log-buffer.ts';
 import { verifierEnv } from '../load/verifier-env.ts';
 import type { Command } from '../command.ts';
@@ -71,6 +73,47 @@ export const progLoad: Command<5> = (k, attr) => {
     if (typeof file === 'number') return file;
     targetProg = file.prog;
   }
+  // Instructions that the verifier adds are charged for as they come; all of it goes with what fails.
+  const charge = progCharge(insnCnt);
+  if (k.memlock.charge(charge) < 0) return -EPERM;
+  return verifyAndInstall({ k, attr, def, expected, gplCompatible, privileged, targetProg, charge });
+};
+
+interface Checked {
+  readonly k: KernelState;
+  readonly attr: ProgLoadAttr;
+  readonly def: ProgTypeDef | undefined;
+  readonly expected: number;
+  readonly gplCompatible: boolean;
+  readonly privileged: boolean;
+  readonly targetProg: BpfProg | undefined;
+  /** Bytes charged so far. */
+  readonly charge: number;
+}
+
+/** The rest of the load; an fd, or -errno with the charge taken back. */
+function verifyAndInstall(from: Checked): number {
+  const { k } = from;
+  const made = verifiedProg(from);
+  if (typeof made === 'number') {
+    k.memlock.uncharge(from.charge);
+    return made;
+  }
+  const fd = installProg(k, made);
+  if (fd < 0) made.put();
+  return fd;
+}
+
+function verifiedProg({
+  k,
+  attr,
+  def,
+  expected,
+  gplCompatible,
+  privileged,
+  targetProg,
+  charge,
+}: Checked): BpfProg | number {
   if (def === undefined) return -EINVAL;
   const badName = checkName(attr.prog_name);
   if (badName < 0) return badName;
@@ -103,21 +146,13 @@ export const progLoad: Command<5> = (k, attr) => {
     if (result.errno === -E2BIG) reportRecordSize(attr);
     return result.errno;
   }
-  const prog = createProg(k, {
-    attr,
-    def,
-    expected,
-    gplCompatible,
-    btf,
-    targetProg,
-    result,
-    verified: result.verified,
-  });
-  if (typeof prog === 'number') return prog;
-  const fd = installProg(k, prog);
-  if (fd < 0) prog.put();
-  return fd;
-};
+  const { verified } = result;
+  const more = progCharge(verified.insns.length) - charge;
+  if (more > 0 && k.memlock.charge(more) < 0) return -ENOMEM;
+  const prog = createProg(k, { attr, def, expected, gplCompatible, btf, targetProg, result, verified });
+  if (typeof prog === 'number' && more > 0) k.memlock.uncharge(more);
+  return prog;
+}
 
 /** Tells a user of longer records than the kernel knows which size it knows. @see bpf_check_uarg_tail_zero */
 function reportRecordSize(attr: ProgLoadAttr): void {

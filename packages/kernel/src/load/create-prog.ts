@@ -10,6 +10,7 @@ import type {
   VerifiedProg,
   VerifierResult,
 } from '@tsbpf/core';
+import { progCharge } from './prog-pages.ts';
 import { unrunnable } from './unrunnable.ts';
 import type { KernelState } from '../kernel-state.ts';
 
@@ -35,7 +36,10 @@ function mapsFit(maps: readonly BpfMap[], type: number): boolean {
   return maps.every((map) => map.def.ops.progCompatible?.(map, { type, jited: true }) ?? true);
 }
 
-/** Makes the program object of a verified program: references, id, engine. One reference is the caller's. */
+/**
+ * Makes the program object of a verified program: references, id, engine. One reference is the caller's. A program that
+ * is made takes over what it was charged for.
+ */
 export function createProg(k: KernelState, from: Loaded): BpfProg | number {
   const { attr, def, result, verified } = from;
   const maps = verified.usedMaps.map(asMap);
@@ -91,7 +95,10 @@ export function createProg(k: KernelState, from: Loaded): BpfProg | number {
     put() {
       if (--prog.refs > 0) return;
       k.progs.remove(prog.id);
-      k.rcu.callRcu(free);
+      k.rcu.callRcu(() => {
+        free();
+        k.memlock.uncharge(progCharge(verified.insns.length));
+      });
     },
   };
   const load = (): LoadedProg => {

@@ -8,34 +8,34 @@ const terminal: KernelFile = { kind: 'tty', name: 'tty', release: () => undefine
 
 /** The fds of the simulated process; the lowest free number is taken, as POSIX wants. */
 export function createFdTable(options: { limit?: number } = {}): FdTable {
-  const files = new Map<number, KernelFile>();
+  const files: (KernelFile | undefined)[] = [];
   const holders = new Map<KernelFile, number>();
-  for (let fd = 0; fd < STDIO; fd++) files.set(fd, terminal);
+  for (let fd = 0; fd < STDIO; fd++) files[fd] = terminal;
   holders.set(terminal, STDIO);
   let lowest = STDIO;
   return {
     limit: options.limit ?? 1_048_576,
     install(file) {
       let fd = lowest;
-      while (files.has(fd)) fd++;
+      while (files[fd] !== undefined) fd++;
       if (fd >= this.limit) return -EMFILE;
-      files.set(fd, file);
+      files[fd] = file;
       holders.set(file, (holders.get(file) ?? 0) + 1);
       lowest = fd + 1;
       return fd;
     },
     file(fd) {
-      return files.get(fd);
+      return files[fd];
     },
     get<K extends keyof KernelFiles>(fd: number, kind: K): KernelFiles[K] | number {
-      const file = files.get(fd);
+      const file = files[fd];
       if (file === undefined) return -EBADF;
       return file.kind === kind ? (file as KernelFiles[K]) : -EINVAL;
     },
     close(fd) {
-      const file = files.get(fd);
+      const file = files[fd];
       if (file === undefined) return -EBADF;
-      files.delete(fd);
+      files[fd] = undefined;
       if (fd < lowest) lowest = fd;
       const left = (holders.get(file) ?? 1) - 1;
       if (left > 0) holders.set(file, left);
@@ -46,7 +46,7 @@ export function createFdTable(options: { limit?: number } = {}): FdTable {
       return 0;
     },
     fds() {
-      return [...files.keys()].sort((a, b) => a - b);
+      return files.flatMap((file, fd) => (file === undefined ? [] : [fd]));
     },
   };
 }
