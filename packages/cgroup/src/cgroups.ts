@@ -6,7 +6,7 @@ import { effectiveAt } from './attach/effective.ts';
 import { CGROUP_ATTACH_TYPES } from './attach/attach-types.ts';
 import { releaseAll } from './attach/detach.ts';
 import { DEFAULT_DEVICES, type DeviceNode } from './device/device.ts';
-import type { SimSocket } from './socket/socket.ts';
+import type { SavedSocket, SimSocket } from './socket/socket.ts';
 import { parseIp } from './socket/address.ts';
 import type { Decision } from './run/decision.ts';
 import { runEffective } from './run/run-effective.ts';
@@ -26,6 +26,7 @@ interface SavedCgroups {
   readonly seq: number;
   readonly sysctls: ReturnType<Sysctls['save']>;
   readonly tasks: readonly { readonly task: Task; readonly cgroupId: bigint }[];
+  readonly sockets: readonly SavedSocket[];
 }
 
 /** The hierarchy, the tasks in it, and what runs their programs. */
@@ -241,11 +242,14 @@ export class Cgroups implements CgroupHooks, Checkpointable {
       seq: this.#seq,
       sysctls: this.sysctls.save(),
       tasks: this.#tasks.map((task) => ({ task, cgroupId: task.cgroupId })),
+      sockets: [...this.sockets].map((socket) => socket.save()),
     };
   }
 
   restore(saved: unknown): void {
-    const { cgroups, lastId, seq, sysctls, tasks } = saved as SavedCgroups;
+    const { cgroups, lastId, seq, sysctls, tasks, sockets } = saved as SavedCgroups;
+    for (const socket of this.sockets) this.kernel.objects.gone(socket.sk);
+    this.sockets.clear();
     const kept = new Set(cgroups.map(({ cgroup }) => cgroup));
     for (const cgroup of this.#byId.values()) if (!kept.has(cgroup)) this.kernel.objects.gone(cgroup);
     this.#byId.clear();
@@ -259,6 +263,10 @@ export class Cgroups implements CgroupHooks, Checkpointable {
     this.sysctls.restore(sysctls);
     this.#tasks = tasks.map(({ task }) => task);
     for (const { task, cgroupId } of tasks) task.cgroupId = cgroupId;
+    for (const one of sockets) {
+      one.socket.restore(one);
+      this.sockets.add(one.socket);
+    }
   }
 
   #walk(parts: readonly string[]): Cgroup | undefined {

@@ -63,6 +63,17 @@ export interface Endpoint {
   port: number;
 }
 
+/** A socket's changeable part, as a checkpoint keeps it. */
+export interface SavedSocket {
+  readonly socket: SimSocket;
+  readonly options: ReadonlyMap<string, number>;
+  readonly fd: number;
+  readonly rest: Pick<
+    SimSocket,
+    'local' | 'remote' | 'received' | 'pending' | 'peer' | 'stream' | 'error' | 'done' | 'closed'
+  >;
+}
+
 /**
  * A TCP or UDP socket of a simulated task. It belongs to the cgroup the task was in when it made the socket, and that
  * cgroup's programs run at each call, whichever task makes it.
@@ -268,6 +279,21 @@ export class SimSocket {
       const answer = kernelGetsockopt(this, { level, optname, optval, optlen: len });
       return runGetsockoptHook(this.cgroups, this, { level, optname, room: len, answer });
     });
+  }
+
+  /** What a checkpoint keeps of it besides kernel memory. */
+  save(): SavedSocket {
+    const { local, remote, received, pending, peer, stream, error, done, closed } = this;
+    const rest = { local, remote, received: [...received], pending: [...pending], peer, stream, error, done, closed };
+    return { socket: this, options: new Map(this.options), fd: this.#fd, rest };
+  }
+
+  restore({ options, fd, rest }: SavedSocket): void {
+    Object.assign(this, { ...rest, received: [...rest.received], pending: [...rest.pending] });
+    this.options.clear();
+    for (const [name, value] of options) this.options.set(name, value);
+    this.#fd = fd;
+    this.kernel.objects.add(this.sk);
   }
 
   /** close(2). */

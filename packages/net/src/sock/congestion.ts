@@ -58,7 +58,7 @@ class NamedControls implements CongestionControls {
 
 /** A kernel's congestion controls. */
 export class Congestion implements Checkpointable {
-  readonly checkpointName = 'tcp-congestion';
+  readonly checkpointName = 'tcp-congestion-names';
   readonly #named = new NamedControls();
   /** Assign to replace. */
   controls: CongestionControls = this.#named;
