@@ -27,13 +27,18 @@ export type Settings = (obj: BpfObject) => void;
 /** The simulated world in which tools run: two CPUs, and a clock that only moves when it is told to. */
 export const world = (engine: EngineName): SimulatedKernel => createKernel({ engine, cpus: 2, tickNs: 0n });
 
-/** Loads the tool's object and attaches its programs. */
-export function start(kernel: SimulatedKernel, name: string, settings: Settings = () => undefined): Tool {
+/** Loads the tool's object and attaches its programs, unless the caller does. */
+export function start(
+  kernel: SimulatedKernel,
+  name: string,
+  settings: Settings = () => undefined,
+  { attach = true }: { attach?: boolean } = {},
+): Tool {
   const [object] = namedObjects([`${DIR}/${name}`]);
   const obj = openObject(object.bytes, { sys: kernel, name });
   settings(obj);
   obj.load();
-  for (const prog of obj.progs) if (prog.loaded) prog.attach();
+  if (attach) for (const prog of obj.progs) if (prog.loaded) prog.attach();
   return { kernel, obj };
 }
 

@@ -103,7 +103,7 @@ describe('records', () => {
     expect(record('power:cpu_frequency', () => [2_400_000, 1])).toEqual({ state: 2_400_000, cpu_id: 1 });
     const skb = record('skb:kfree_skb', () => [{ protocol: 0x0008 }, 0x1234n]);
     expect(skb).toMatchObject({ location: 0x1234n, protocol: 0x0800 });
-    const exception = record('xdp:xdp_exception', () => [{ ifindex: 4 }, { aux: { id: 12 } }, 7]);
+    const exception = record('xdp:xdp_exception', (): KernelValue[] => [{ ifindex: 4 }, { aux: { id: 12 } }, 7]);
     expect(exception).toEqual({ prog_id: 12, act: 7, ifindex: 4 });
   });
 });
