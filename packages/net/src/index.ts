@@ -82,3 +82,4 @@ export { receiveArrival, type Arrival } from './world/arrival.ts';
 export type { TunnelKey } from './world/tunnel.ts';
 export type { XfrmState } from './world/sec-path.ts';
 export { Topology, TopologyHost, type TopologyEvent } from './topology/topology.ts';
+export { XdpSocket, XdpSockets, type XdpDescriptor, type XdpFrame, type XdpSocketOptions } from './xsk/xdp-socket.ts';

@@ -8,6 +8,7 @@ import { skStoragesOf } from './sk-storage/state.ts';
 import { connectStreams, type StreamPairOptions, type StreamSocket } from './stream/stream-socket.ts';
 import { streamsOf } from './stream/state.ts';
 import { attachFlowDissector, flowDissectorsOf, openNamespace } from './flow/attached.ts';
+import { XdpSocket, xdpSocketsOf, type XdpSocketOptions } from './xsk/xdp-socket.ts';
 import { reuseportsOf } from './reuseport/group.ts';
 import type { Skb } from './skb/skb.ts';
 import { addInetSocket, removeInetSocket, type InetSocketOptions } from './sock/inet-sock.ts';
@@ -68,6 +69,7 @@ export class Net implements Checkpointable {
     skStoragesOf(kernel);
     streamsOf(kernel);
     reuseportsOf(kernel);
+    xdpSocketsOf(kernel);
     Object.assign(flowDissectorsOf(kernel), { initNs: this.initNs, processNs: () => this.processNs });
   }
 
@@ -136,16 +138,20 @@ export class Net implements Checkpointable {
     }
   }
 
-  /** Plugs a cable into two devices. @errno EBUSY UsageError: one has a cable */
-  connect(a: NetDevice, b: NetDevice): void {
+  /**
+   * Plugs a cable into two devices; `veth`: they are the ends of a virtual one, whose driver takes redirected frames only
+   * for an end with an XDP program.
+   * @errno EBUSY UsageError: one has a cable
+   */
+  connect(a: NetDevice, b: NetDevice, { veth = false }: { veth?: boolean } = {}): void {
     const busy = [a, b].find(({ peer }) => peer !== undefined);
     if (busy !== undefined || a === b) {
       throw new UsageError(`${(busy ?? a).name} cannot be connected: it has a cable, or is the other end itself`, {
         errno: EBUSY,
       });
     }
-    a.peer = b;
-    b.peer = a;
+    Object.assign(a, { peer: b, veth });
+    Object.assign(b, { peer: a, veth });
   }
 
   /** Opens a namespace, as a process opens /proc/PID/ns/net: its fd. */
@@ -156,6 +162,11 @@ export class Net implements Checkpointable {
   /** Attaches a flow dissector as a process in the namespace would: 0, or -errno of BPF_PROG_ATTACH. */
   attachFlowDissector(progFd: number, netns: NetNamespace = this.processNs): number {
     return attachFlowDissector(this.kernel, progFd, netns);
+  }
+
+  /** Opens an AF_XDP socket at a queue of a device. */
+  openXdpSocket(device: NetDevice, options: XdpSocketOptions = {}): XdpSocket {
+    return new XdpSocket(device, options);
   }
 
   /** Connects two new TCP sockets with one another; they carry bytes, and have fds for maps of sockets. */

@@ -8,5 +8,8 @@ export const NET_TRACEPOINTS: readonly Tracepoint[] = [
   { name: 'xdp_redirect_err', numArgs: 6, writableSize: 0 },
   { name: 'xdp_redirect_map', numArgs: 6, writableSize: 0 },
   { name: 'xdp_redirect_map_err', numArgs: 6, writableSize: 0 },
+  { name: 'xdp_devmap_xmit', numArgs: 5, writableSize: 0 },
+  { name: 'xdp_cpumap_enqueue', numArgs: 4, writableSize: 0 },
+  { name: 'xdp_cpumap_kthread', numArgs: 4, writableSize: 0 },
   { name: 'bpf_test_finish', numArgs: 1, writableSize: 4 },
 ];

@@ -38,7 +38,7 @@ export interface DeviceOptions {
 export interface TransmittedFrame {
   readonly data: Uint8Array;
   /** Why: a verdict of an XDP program, of a classifier, or an ordinary transmission. */
-  readonly by: 'xdp-tx' | 'xdp-redirect' | 'tc-redirect' | 'clone-redirect' | 'xmit';
+  readonly by: 'xdp-tx' | 'xdp-redirect' | 'tc-redirect' | 'clone-redirect' | 'xmit' | 'af-xdp';
   /** CLOCK_MONOTONIC, nanoseconds. */
   readonly tsNs: bigint;
   /** The header of the tunnel a program said it goes by, where it did. */
@@ -84,6 +84,8 @@ export class NetDevice implements KernelObject {
   steering = false;
   /** The device at the other end of its cable: what this one sends arrives there. */
   peer: NetDevice | undefined;
+  /** That cable is a veth pair: the driver of its ends, with what it does not do. */
+  veth = false;
   /** Whether {@link transmitted} and {@link delivered} grow; false for long runs. */
   keepsFrames = true;
   /** Told of everything that happens to frames at the device. */

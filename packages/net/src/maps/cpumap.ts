@@ -59,10 +59,14 @@ function update(map: CpuMap, keyOff: number, valueOff: number, flags: number): E
 }
 
 /** The packet becomes an sk_buff there; sk_buffs of generic XDP cannot. */
-function redirectToCpu({ xdp, from, generic, key }: MapRedirect): Errno {
+function redirectToCpu({ map, xdp, from, generic, key }: MapRedirect): Errno {
   if (generic) return -EBADRQC;
   if (xdp.data - xdp.metaLen < xdp.frameEnd) return -EOVERFLOW;
-  from.net.netifRx(from, skbWith(from, xdp.bytes(), xdp.metaBytes()), key);
+  const { tracepoints } = map.kernel;
+  tracepoints.fire('xdp_cpumap_enqueue', [map.id, 1, 0, key]);
+  // The sk_buff is made over there, where nobody tells it of metadata.
+  from.net.netifRx(from, skbWith(from, xdp.bytes(), new Uint8Array(0)), key);
+  tracepoints.fire('xdp_cpumap_kthread', [map.id, 1, 0, 0]);
   return 0;
 }
 

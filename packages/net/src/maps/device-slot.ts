@@ -57,10 +57,10 @@ export function copyIfindex(map: BpfMap, dev: number, valueOff: number): Errno {
 }
 
 /** Sends a packet to the device a map named. @see dev_map_enqueue, dev_map_generic_redirect */
-export function redirectToDevice({ map, target, xdp, generic }: MapRedirect): Errno {
+export function redirectToDevice({ map, from, target, xdp, generic }: MapRedirect): Errno {
   const device = map.kernel.objects.get<NetDevice>(target, 'netdev');
   if (device === undefined) return -EINVAL;
-  if (!generic) return xmitTo(device, xdp);
+  if (!generic) return xmitTo(from, device, xdp);
   const err = okToForward(device, xdp.lenBytes);
   if (err === 0) device.transmit(xdp.bytes(), 'xdp-redirect');
   return err;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// BPF_MAP_TYPE_XSKMAP: AF_XDP sockets by index. There are none in this kernel, so it stays empty.
+// BPF_MAP_TYPE_XSKMAP: AF_XDP sockets by index.
 // @see kernel/bpf/xskmap.c, xsk_map_ops
 import {
   BPF_ADD,
@@ -20,10 +20,11 @@ import {
 } from '@tsbpf/uapi';
 import type { KernelTypes, MapFacts } from '@tsbpf/core';
 import { alu64Imm, alu64Reg, ja, jmpImm, ldxMem, mov64Imm, program } from '@tsbpf/insn';
-import { arrayNextKey, chargeAndAlloc, MapObject, mapStructSize, type MapInit } from '@tsbpf/maps';
-import { readPointer } from '../dev/pointer.ts';
+import { arrayNextKey, chargeAndAlloc, MapObject, mapStructSize, presenceError, type MapInit } from '@tsbpf/maps';
+import { readPointer, writePointer } from '../dev/pointer.ts';
 import { sockOfFd } from '../sock/socket-file.ts';
 import type { RedirectMapDef } from '../xdp/redirect-map.ts';
+import { xdpSocketsOf } from '../xsk/xdp-socket.ts';
 import { forgetRedirects, WORD } from './device-slot.ts';
 
 const SLOT = 8;
@@ -99,7 +100,7 @@ export const xskMapType: RedirectMapDef<XskMap> = {
   genLookup,
   opSymbols: { lookup: 'xsk_map_lookup_elem', update: 'xsk_map_update_elem', delete: 'xsk_map_delete_elem' },
   redirectTarget: (map, key) => map.sock(key),
-  redirectXmit: () => -EINVAL,
+  redirectXmit: ({ map, target, from, xdp }) => xdpSocketsOf(map.kernel).bySk.get(target)?.take(from, xdp) ?? -EINVAL,
   ops: {
     lookup: (map, keyOff) => map.sock(map.mem.read32(keyOff)),
     sysLookup: () => -EOPNOTSUPP,
@@ -107,9 +108,27 @@ export const xskMapType: RedirectMapDef<XskMap> = {
       if (flags > BPF_EXIST) return -EINVAL;
       if (map.slot(map.mem.read32(keyOff)) === 0) return -E2BIG;
       const sock = sockOfFd(map.kernel, map.mem.readS32(valueOff));
-      return typeof sock === 'number' ? sock : -EOPNOTSUPP;
+      if (typeof sock === 'number') return sock;
+      if (!xdpSocketsOf(map.kernel).bySk.has(sock.off)) return -EOPNOTSUPP;
+      const slot = map.slot(map.mem.read32(keyOff));
+      const old = readPointer(map.mem, slot);
+      if (old === sock.off) return 0;
+      const err = presenceError(old !== 0, flags);
+      if (err === 0) writePointer(map.mem, slot, sock.off);
+      return err;
     },
-    sysDelete: (map, keyOff) => (map.slot(map.mem.read32(keyOff)) === 0 ? -EINVAL : 0),
+    sysDelete(map, keyOff) {
+      const slot = map.slot(map.mem.read32(keyOff));
+      if (slot === 0) return -EINVAL;
+      writePointer(map.mem, slot, 0);
+      return 0;
+    },
+    objectGone(map, obj) {
+      if (obj.kind !== 'sock') return;
+      for (let index = 0; index < map.maxEntries; index++) {
+        if (map.sock(index) === obj.off) writePointer(map.mem, map.slot(index), 0);
+      }
+    },
     getNextKey: arrayNextKey,
     free(map) {
       forgetRedirects(map);

@@ -109,9 +109,9 @@ export class Topology {
   }
 
   /** A cable between two devices, made where there are none: what one sends arrives at the other. */
-  cable(a: string, b: string): [NetDevice, NetDevice] {
+  cable(a: string, b: string, options: { veth?: boolean } = {}): [NetDevice, NetDevice] {
     const ends: [NetDevice, NetDevice] = [this.#deviceOrNew(a), this.#deviceOrNew(b)];
-    this.net.connect(...ends);
+    this.net.connect(...ends, options);
     return ends;
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Carrying out XDP_REDIRECT.
-import { EINVAL, EMSGSIZE, ENETDOWN, EOPNOTSUPP, EOVERFLOW } from '@tsbpf/uapi';
+import { EINVAL, EMSGSIZE, ENETDOWN, ENXIO, EOPNOTSUPP, EOVERFLOW } from '@tsbpf/uapi';
 import type { BpfProg } from '@tsbpf/core';
 import type { NetDevice } from '../dev/device.ts';
 import { redirectOps } from './redirect-map.ts';
@@ -25,20 +25,38 @@ export function okToForward(device: NetDevice, lenBytes: number): number {
   return lenBytes > device.mtu + device.hardHeaderLen + VLAN_HLEN ? -EMSGSIZE : 0;
 }
 
+/**
+ * A virtual cable's end hands frames of XDP to the other end only where a program is there in its driver: otherwise nobody looks at
+ * that ring, and the frames are lost. @see drivers/net/veth.c, veth_xdp_xmit
+ */
+function sendOn(target: NetDevice, xdp: XdpBuff): boolean {
+  if (target.veth && target.peer !== undefined && target.peer.xdp.native === undefined) return false;
+  target.transmit(xdp.bytes(), 'xdp-redirect');
+  return true;
+}
+
+/** Frames are sent on in bulks, whose fate only a tracepoint tells; here a bulk has one. @see bq_xmit_all */
+function fireDevmapXmit(from: NetDevice, target: NetDevice, err: number): void {
+  const { tracepoints } = from.net.kernel;
+  if (!tracepoints.active('xdp_devmap_xmit')) return;
+  tracepoints.fire('xdp_devmap_xmit', [{ off: from.off }, { off: target.off }, err < 0 ? 0 : 1, err < 0 ? 1 : 0, err]);
+}
+
 /** Sends a packet through another device's driver: 0 or -errno. @see net/core/filter.c, __bpf_tx_xdp */
-export function xmitTo(target: NetDevice, xdp: XdpBuff): number {
+export function xmitTo(from: NetDevice, target: NetDevice, xdp: XdpBuff): number {
   if (!target.xdpXmit) return -EOPNOTSUPP;
   const err = okToForward(target, xdp.lenBytes);
   if (err < 0) return err;
   // The frame's own description takes the beginning of the headroom.
   if (xdp.data - xdp.metaLen < xdp.frameEnd) return -EOVERFLOW;
-  target.transmit(xdp.bytes(), 'xdp-redirect');
+  const sent = sendOn(target, xdp);
+  fireDevmapXmit(from, target, sent ? 0 : -ENXIO);
   return 0;
 }
 
-function xmitToDevice(target: NetDevice | undefined, xdp: XdpBuff, generic: boolean): number {
+function xmitToDevice(from: NetDevice, target: NetDevice | undefined, xdp: XdpBuff, generic: boolean): number {
   if (target === undefined) return -EINVAL;
-  if (!generic) return xmitTo(target, xdp);
+  if (!generic) return xmitTo(from, target, xdp);
   const err = okToForward(target, xdp.lenBytes);
   if (err === 0) target.transmit(xdp.bytes(), 'xdp-redirect');
   return err;
@@ -59,7 +77,7 @@ export function doRedirect(
   const err =
     map !== undefined && ops !== undefined
       ? ops.redirectXmit({ map, key: index, target: tgtValue, xdp, from, generic })
-      : xmitToDevice(device, xdp, generic);
+      : xmitToDevice(from, device, xdp, generic);
   const name = `xdp_redirect${err < 0 ? '_err' : ''}`;
   if (net.kernel.tracepoints.active(name)) {
     const target = map === undefined ? (generic ? 0 : (device?.off ?? 0)) : tgtValue;
