@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The same objects through Debian's libbpf (by bpftool) and through this package, on the running kernel: both must
 // ask it for the same maps, types and programs.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Sys } from '@tsbpf/uapi';
 import { namedObjects, packageExecutables } from '../../../tools/debian-objects/embedded.ts';
-import { loadEvents, parseCapture, recordingSys, type LoadEvent } from '../test/capture/events.ts';
+import { loadEvents, recordingSys, type LoadEvent } from '../test/capture/events.ts';
+import { libbpfEvents, runningHost, whyNoCapture } from '../test/capture/libbpf.ts';
 import { objectName, openObject } from './index.ts';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
@@ -21,15 +22,7 @@ const XDP_TOOLS = '/usr/lib/x86_64-linux-gnu/bpf';
  */
 const SKIPPED = /^(legacy|bss|struct_ops_gone|freplace|sections)\.|bpfeb|^xdpdump_bpf/;
 
-const has = (command: string): boolean => spawnSync(command, ['--version']).status === 0;
-
-function whyNot(): string | undefined {
-  if (process.getuid?.() !== 0) return 'needs root';
-  if (!has('bpftool')) return 'needs bpftool';
-  if (!has('gcc') && !has('clang-16')) return 'needs a C compiler';
-  return undefined;
-}
-const reason = whyNot();
+const reason = whyNoCapture();
 if (reason !== undefined) console.log(`loader: differential test skipped: ${reason}`);
 
 const objects = [
@@ -54,38 +47,13 @@ describe.skipIf(reason !== undefined)('what libbpf and we ask a kernel for', () 
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), 'tsbpf-loader-'));
     execFileSync('mount', ['-t', 'bpf', 'bpffs', dir]);
-    const { createHost } = (await import('@tsbpf/host' as string)) as { createHost: () => Sys };
-    host = createHost();
-    const source = join(HERE, '../test/capture/capture.c');
-    execFileSync(has('gcc') ? 'gcc' : 'clang-16', [
-      '-shared',
-      '-fPIC',
-      '-o',
-      `${tmpdir()}/tsbpf-capture.so`,
-      source,
-      '-ldl',
-    ]);
+    host = await runningHost();
   });
   afterAll(() => {
     if (dir === '') return;
     execFileSync('umount', [dir]);
     rmSync(dir, { recursive: true });
   });
-
-  function libbpf(path: string): LoadEvent[] {
-    const log = join(tmpdir(), `tsbpf-capture-${process.pid}.jsonl`);
-    rmSync(log, { force: true });
-    // In a mount namespace of its own, so that nothing stays pinned.
-    const script = 'mount -t bpf bpffs /sys/fs/bpf && exec bpftool prog loadall "$1" /sys/fs/bpf/progs';
-    const run = spawnSync('unshare', ['-m', 'sh', '-c', script, 'sh', path], {
-      env: { ...process.env, LD_PRELOAD: `${tmpdir()}/tsbpf-capture.so`, TSBPF_CAPTURE: log },
-      encoding: 'utf8',
-    });
-    const events = loadEvents(parseCapture(existsSync(log) ? readFileSync(log, 'utf8') : ''));
-    rmSync(log, { force: true });
-    if (events.length === 0) throw new Error(`bpftool: ${run.stdout}${run.stderr}`);
-    return events;
-  }
 
   function ours(path: string): { events: LoadEvent[]; error: unknown } {
     const { sys, calls } = recordingSys(host);
@@ -107,7 +75,7 @@ describe.skipIf(reason !== undefined)('what libbpf and we ask a kernel for', () 
   }
 
   it.each(objects.map((path) => [basename(path), path]))('%s', (_name, path) => {
-    const wanted = libbpf(path);
+    const wanted = libbpfEvents(path);
     const { events, error } = ours(path);
     // Without CONFIG_KALLSYMS_ALL, the kernel has no address for variables: both fail in the same way.
     if (!basename(path).startsWith('kernel.')) expect(error).toBeUndefined();
@@ -122,7 +90,7 @@ describe.skipIf(reason !== undefined)('what libbpf and we ask a kernel for', () 
     writeFileSync(path, bytes);
     try {
       // Some need what this kernel lacks, or settings that their tool makes: then both fail at the same call.
-      const wanted = libbpf(path);
+      const wanted = libbpfEvents(path);
       const { events } = ours(path);
       expect(events.map(brief)).toEqual(wanted.map(brief));
       expect(events).toEqual(wanted);

@@ -91,9 +91,10 @@ export class BtfEditor {
     return off;
   }
 
-  /** Appends a signed INT. The result is its id. */
-  addInt(name: string, size: number): number {
-    return this.addRecord([this.addString(name), packInfo(BTF_KIND_INT, 0, false), size, (1 << 24) | (size * 8)]);
+  /** Appends an INT. The result is its id. */
+  addInt(name: string, size: number, { signed }: { signed: boolean }): number {
+    const encoding = signed ? K.BTF_INT_SIGNED << 24 : 0;
+    return this.addRecord([this.addString(name), packInfo(BTF_KIND_INT, 0, false), size, encoding | (size * 8)]);
   }
 
   /** Appends a record as it is. The result is its id. */

@@ -72,7 +72,7 @@ function findInt(edit: BtfEditor): number {
   for (let id = 1; id < edit.typeCount; id++) {
     if (edit.kind(id) === K.BTF_KIND_INT && (edit.word(id, 3) & 0xff) === 32) return id;
   }
-  return edit.addInt('int', 4);
+  return edit.addInt('int', 4, { signed: true });
 }
 
 /** The kernel knows no extern variables and functions: they become integers, and a function its own kind of global. */

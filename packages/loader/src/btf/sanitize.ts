@@ -88,7 +88,7 @@ export function sanitizeBtf(btf: Btf, features: Features): Uint8Array {
         break;
       case K.BTF_KIND_ENUM64:
         if (!features.has('btfEnum64')) {
-          enumMember ||= edit.addInt('enum64_value', 1);
+          enumMember ||= edit.addInt('enum64_placeholder', 1, { signed: false });
           enum64ToUnion(edit, id, enumMember);
         }
         break;

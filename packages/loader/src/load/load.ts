@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { BPF_MAP_TYPE_PROG_ARRAY, BPF_PROG_TYPE_STRUCT_OPS, EOPNOTSUPP } from '@tsbpf/uapi';
+import { BpfError, BPF_MAP_TYPE_PROG_ARRAY, BPF_PROG_TYPE_STRUCT_OPS, EOPNOTSUPP } from '@tsbpf/uapi';
 import { ctxArgs, nameContexts } from '../btf/arg-ctx.ts';
 import { loadBtf } from '../btf/load.ts';
 import type { BpfMap } from '../handle/map.ts';
@@ -118,8 +118,13 @@ export function loadObject(state: LoadState): { structOps: Map<BpfMap, KernelStr
     if (prog.kernVersion === 0) prog.kernVersion = spec.kernVersion === 0 ? kernelVersionOf(sys) : spec.kernVersion;
   }
   for (const [prog, link] of linked) {
-    resolveAttachTarget(state, prog);
-    prog.adoptFd(loadProgram(state, prog, link));
+    try {
+      resolveAttachTarget(state, prog);
+      prog.adoptFd(loadProgram(state, prog, link));
+    } catch (error) {
+      if (error instanceof BpfError) print('warn', `prog '${prog.name}': failed to load: ${-error.errno}`);
+      throw error;
+    }
   }
   for (const map of maps) {
     if (map.type === BPF_MAP_TYPE_PROG_ARRAY && map.exists && !map.reused) fillSlots(state, map);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // An LD_PRELOAD that writes each bpf(2) call of a process to the file in TSBPF_CAPTURE: a line with the command, the
-// result, and in hexadecimal the attribute and the buffers it points to.
+// result, and in hexadecimal the attribute and the buffers it points to. With TSBPF_OLD_BTF it refuses BTF of kinds, and
+// with flags, that Linux 5.6 does not know.
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -70,6 +72,28 @@ static void record(long cmd, const unsigned char *given, long size, long result)
 	fclose(out);
 }
 
+/* Words behind the three of a type, by kind: always, and for each item. */
+static const unsigned char fixed_words[] = {0, 1, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0};
+static const unsigned char item_words[] = {0, 0, 0, 0, 3, 3, 2, 0, 0, 0, 0, 0, 0, 2, 0, 3, 0, 0, 0, 3};
+
+static int newer_than_5_6(const unsigned char *attr)
+{
+	const unsigned char *btf = ptr(attr, 0);
+	unsigned at = u32(btf, 4) + u32(btf, 8), end = at + u32(btf, 12);
+	const char *strings = (const char *)btf + u32(btf, 4) + u32(btf, 16);
+
+	while (at + 12 <= end) {
+		uint32_t info = u32(btf, at + 4), kind = info >> 24 & 0x1f, vlen = info & 0xffff;
+
+		if (kind > 15 || (kind == 6 && info >> 31) || (kind == 12 && vlen > 1))
+			return 1;
+		if (kind == 15 && (vlen == 0 || u32(btf, at + 8) == 0 || strchr(strings + u32(btf, at), '?')))
+			return 1;
+		at += 12 + 4 * (fixed_words[kind] + item_words[kind] * vlen);
+	}
+	return 0;
+}
+
 long syscall(long number, ...)
 {
 	static long (*next)(long, ...);
@@ -82,7 +106,13 @@ long syscall(long number, ...)
 	va_end(args);
 	if (!next)
 		next = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
-	long result = next(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	long result;
+
+	if (number == SYS_bpf && a[0] == 18 && getenv("TSBPF_OLD_BTF") && newer_than_5_6((const unsigned char *)a[1])) {
+		result = -1;
+		errno = EINVAL;
+	} else
+		result = next(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 	if (number == SYS_bpf)
 		record(a[0], (const unsigned char *)a[1], a[2], result);
 	return result;
