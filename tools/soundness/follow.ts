@@ -20,7 +20,7 @@ import type { Coverage } from './coverage.ts';
 import { Laws, type LawFacts } from './laws.ts';
 import type { PathGraph, PathNode } from './path-graph.ts';
 import { CurrentReality, RealFrame } from './reality.ts';
-import { registersRead } from './registers-read.ts';
+import { registersRead, registersReadWhole } from './registers-read.ts';
 
 /** How the packet of a context is found: offsets of pointers in the kernel's structure. */
 export interface PacketOffsets {
@@ -56,6 +56,8 @@ const SK_STORAGE_GET = 107;
 const LD_IMM64 = 0x18;
 const MAP_VALUE = 2;
 const CALL = BPF_JMP | BPF_CALL;
+const OR_REG = 0x4f;
+const AX = 11;
 const ADDR = 0xffff_ffff_ffff_ffffn;
 /** More instructions than any program of the generator runs: the verifier let a loop pass that does not end. */
 const MOST_INSNS = 50_000;
@@ -73,6 +75,8 @@ export class Follower {
   readonly #laws: Laws;
   #real: CurrentReality | undefined;
   #present: ReadonlySet<number> | undefined;
+  /** Instructions behind which a register's upper half is noise. */
+  #noisy: ReadonlySet<number> | undefined;
   #nodes: readonly PathNode[] | undefined;
   /** The states may say less than what was forgotten where a path ended. */
   #lost = false;
@@ -97,12 +101,16 @@ export class Follower {
     const { insns, coverage } = this.#options;
     const orig = run.origIdx;
     this.#present ??= new Set(run.verified.origIdx);
+    this.#noisy ??= noisyInsns(run);
     const insn = insns[orig];
     if (insn === undefined) return;
     const real = this.#refresh(run);
     const proto = insn.code === CALL && insn.src === 0 ? this.#options.protoOf(insn.imm) : undefined;
-    const read = registersRead(insn, proto?.args.length ?? (insn.code === CALL ? 0 : 5));
+    const args = proto?.args.length ?? (insn.code === CALL ? 0 : 5);
+    const read = registersRead(insn, args);
     let problem = this.#laws.after(real, run);
+    const { noise } = real.top;
+    if (noise !== 0) problem ??= readsNoise(insn, args, real);
     problem ??= this.#advance(orig, real, read);
     const nodes = this.#nodes ?? [];
     problem ??= this.#laws.before(insn, proto, nodes, real);
@@ -154,8 +162,11 @@ export class Follower {
         else if (prev.code === (BPF_JMP | BPF_EXIT) && real.frames.length > 1) {
           real.frames.pop();
           this.#readAll(run, real);
+          real.top.noise = (real.top.noise & ~0x3f) | (top.noise & 1);
+          real.top.hideNoise();
         }
     }
+    this.#noteNoise(prev, real);
     if (prev.code === LD_IMM64 && prev.src === MAP_VALUE) {
       const off = BigInt(this.#options.insns[this.#prevIdx + 1].imm);
       real.values.set(run.reg(prev.dst) - off, this.#options.mapAddr(prev.imm));
@@ -167,16 +178,34 @@ export class Follower {
     if (prev.src !== 0) {
       // R6 to R9 are the caller's.
       for (let r = 0; r < 6; r++) real.top.regs[r] = undefined;
+      const { noise } = real.top;
       real.frames.push(new RealFrame(run.reg(10)));
+      real.top.noise = noise & 0x3e;
       this.#readAll(run, real);
+      real.top.hideNoise();
       return;
     }
     // A helper writes memory, and may change the packet.
     for (const frame of real.frames) frame.forget();
     this.#readAll(run, real);
+    real.top.noise &= ~0x3f;
+    real.top.hideNoise();
     this.#readPacket(run, real);
     if ((LOOKUPS.has(prev.imm) || prev.imm === SK_STORAGE_GET) && run.reg(0) !== 0n) {
       real.values.set(run.reg(0), this.#prevR1);
+    }
+  }
+
+  /** What the instruction wrote, and whether the kernel put noise into its upper half. */
+  #noteNoise(prev: Insn, real: CurrentReality): void {
+    const { top } = real;
+    const cls = prev.code & 7;
+    if (cls !== BPF_ALU && cls !== BPF_ALU64 && cls !== BPF_LDX && cls !== BPF_LD) return;
+    const load = cls === BPF_LD && (prev.code & 0xe0) !== BPF_IMM;
+    top.noise &= load ? ~0x3f : ~(1 << prev.dst);
+    if (this.#noisy?.has(this.#prevIdx) === true) {
+      top.noise |= 1 << prev.dst;
+      top.write(prev.dst, undefined);
     }
   }
 
@@ -255,6 +284,23 @@ export class Follower {
     this.#nodes = enough;
     return undefined;
   }
+}
+
+/** BPF_F_TEST_RND_HI32 puts noise into upper halves that nobody should read: `r |= r11` ends what stands for them. */
+function noisyInsns({ verified }: RunView): ReadonlySet<number> {
+  const found = new Set<number>();
+  verified.insns.forEach(({ code, src }, i) => {
+    if (code === OR_REG && src === AX) found.add(verified.origIdx[i]);
+  });
+  return found;
+}
+
+function readsNoise(insn: Insn, args: number, real: CurrentReality): string | undefined {
+  // A function's result is read where it is used.
+  if (insn.code === (BPF_JMP | BPF_EXIT) && real.frames.length > 1) return undefined;
+  if (insn.code === CALL && insn.src !== 0) return undefined;
+  const read = registersReadWhole(insn, args) & real.top.noise;
+  return read === 0 ? undefined : `R${31 - Math.clz32(read)} is read whole, and its upper half was not kept`;
 }
 
 function explain(nodes: readonly PathNode[], why: (node: PathNode) => string | undefined, before = ''): string {

@@ -4,6 +4,7 @@ import type { BpfProg, FuncProto, RunView } from '../../packages/core/src/index.
 import { encodeInsns, formatAsm } from '../../packages/insn/src/index.ts';
 import {
   BPF_F_STRICT_ALIGNMENT,
+  BPF_F_TEST_RND_HI32,
   BPF_F_TEST_STATE_FREQ,
   BPF_PROG_LOAD,
   FaultError,
@@ -121,6 +122,7 @@ function once(net: NetKernel, prog: RandomProgram, options: NetOptions, mended: 
   const { flavour, insns } = prog;
   let flags = random.chance(prog.nearMiss === undefined ? 0.3 : 0.6) ? BPF_F_TEST_STATE_FREQ : 0;
   if (prog.strict) flags |= BPF_F_STRICT_ALIGNMENT;
+  if (random.chance(0.15)) flags |= BPF_F_TEST_RND_HI32;
   const attr: ProgLoadAttr = {
     prog_type: flavour.type,
     expected_attach_type: flavour.attachType ?? 0,

@@ -453,4 +453,22 @@ export const MORE_PLANTED_BUGS: readonly PlantedBug[] = [
     from: 'stack[spi] = kinds;',
     to: "if (typeof before === 'number' || size > 2) stack[spi] = kinds;",
   },
+  {
+    name: 'upper halves: what is read whole is not noted',
+    file: 'insn/reg-access.ts',
+    from: 'if (wide && frame.defs[regno] !== 0) needZext(a, ownTop(a.cur), regno);',
+    to: 'if (wide && frame.defs[regno] !== 0 && regno < 2) needZext(a, ownTop(a.cur), regno);',
+  },
+  {
+    name: 'upper halves: 64-bit comparisons read 32 bits',
+    file: 'insn/reg-access.ts',
+    from: '      return !((insn.code & 0xf0) === BPF_CALL && insn.src === BPF_PSEUDO_CALL);',
+    to: '      return (insn.code & 0xf0) === BPF_CALL && insn.src !== BPF_PSEUDO_CALL;',
+  },
+  {
+    name: 'upper halves: what an equal state reads whole is not taken over',
+    file: 'prune/visited.ts',
+    from: 'if (flag === LIVE_READ64) needZext(a, to, r);',
+    to: 'void needZext;',
+  },
 ];

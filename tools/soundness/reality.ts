@@ -13,6 +13,8 @@ export class RealFrame {
   readonly okSlots: (Slot | undefined)[] = [];
   /** How far below its top it was used. */
   depth = 0;
+  /** Registers, as bits, whose upper half is noise that nobody may read. */
+  noise = 0;
 
   constructor(stackTop: bigint) {
     this.stackTop = stackTop;
@@ -24,6 +26,11 @@ export class RealFrame {
     if (this.regs[reg] === value) return;
     this.regs[reg] = value;
     this.okRegs[reg] = undefined;
+  }
+
+  /** Registers with noise in them are not compared. */
+  hideNoise(): void {
+    for (let reg = 0; this.noise >> reg !== 0; reg++) if ((this.noise & (1 << reg)) !== 0) this.write(reg, undefined);
   }
 
   /** Bytes of the stack changed. */

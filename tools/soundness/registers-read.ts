@@ -5,6 +5,7 @@ import {
   BPF_ALU,
   BPF_ALU64,
   BPF_CALL,
+  BPF_DW,
   BPF_END,
   BPF_EXIT,
   BPF_IND,
@@ -48,5 +49,20 @@ export function registersRead(insn: Insn, args: number): number {
       return op === BPF_JA ? 0 : dst | src;
     default:
       return 0;
+  }
+}
+
+/** Of {@link registersRead}, those of which an instruction uses all 64 bits. */
+export function registersReadWhole(insn: Insn, args: number): number {
+  const op = insn.code & 0xf0;
+  switch (insn.code & 7) {
+    case BPF_ALU:
+      return op === BPF_END && insn.imm === 64 ? 1 << insn.dst : 0;
+    case BPF_JMP32:
+      return 0;
+    case BPF_STX:
+      return (1 << insn.dst) | ((insn.code & 0x18) === BPF_DW ? 1 << insn.src : 0);
+    default:
+      return registersRead(insn, args);
   }
 }
