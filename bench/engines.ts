@@ -4,36 +4,14 @@
 import { createHost } from '@tsbpf/host';
 import { NotSupportedError } from '@tsbpf/uapi';
 import { VerifierError } from 'tsbpf';
-import { PROGRAMS, type BenchProgram } from './program-set.ts';
+import { INTERPRETER_SAMPLE_NS, measure, net, nsOf, ratios, SAMPLE_NS, timed, type Timed } from './measure.ts';
+import { PROGRAMS } from './program-set.ts';
 import { geomean, median, quartiles } from './statistics.ts';
 import { simulatedSys, Target } from './target.ts';
-
-const SAMPLES = 15;
-/** Nanoseconds of a sample. */
-const SAMPLE_NS = 4e6;
-const INTERPRETER_SAMPLE_NS = 3e6;
-/** Optimised code takes over after so many nanoseconds of runs, with turns of the event loop in between. */
-const WARM_NS = 12e6;
-const WARM_TURNS = 5;
-const MAX_REPEAT = 1_000_000;
 
 const wanted = process.argv.slice(2);
 const programs = PROGRAMS.filter(({ name }) => name === 'trivial' || wanted.length === 0 || wanted.includes(name));
 const names = programs.map(({ name }) => name);
-
-interface Timed {
-  readonly target: Target;
-  readonly sampleNs: number;
-  readonly times: Map<string, number[]>;
-  readonly repeats: Map<string, number>;
-}
-
-const timed = (target: Target, sampleNs: number): Timed => ({
-  target,
-  sampleNs,
-  times: new Map(),
-  repeats: new Map(),
-});
 
 /** Why there is no kernel to compare with, or the programs on it. */
 function openKernel(): Timed | string {
@@ -55,49 +33,6 @@ const opened = openKernel();
 const kernel = typeof opened === 'string' ? undefined : opened;
 if (typeof opened === 'string') console.log(`without the running kernel: ${opened}`);
 const all = [...(kernel === undefined ? [] : [kernel]), engines.jit, engines.atomics, engines.interpreter];
-
-/** Runs that fill a sample, once the code is warm. */
-async function warm({ target, sampleNs, repeats }: Timed, name: string): Promise<number> {
-  let repeat = 1;
-  let r0 = 0;
-  for (let turn = 0; turn < WARM_TURNS; turn++) {
-    for (let spent = 0; spent < WARM_NS / WARM_TURNS;) {
-      const result = target.run(name, repeat);
-      const { ns } = result;
-      r0 = result.r0;
-      spent += ns * repeat;
-      repeat = Math.max(1, Math.min(MAX_REPEAT, repeat * 4, Math.ceil(sampleNs / Math.max(ns, 1))));
-    }
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-  repeats.set(name, repeat);
-  return r0;
-}
-
-async function measure({ name }: BenchProgram): Promise<void> {
-  const results: number[] = [];
-  for (const one of all) results.push(await warm(one, name));
-  if (new Set(results).size > 1) console.log(`${name}: R0 differs: ${results.join(', ')}`);
-  for (const one of all) one.times.set(name, []);
-  for (let sample = 0; sample < SAMPLES; sample++) {
-    for (const { target, times, repeats } of all) times.get(name)?.push(target.run(name, repeats.get(name) ?? 1).ns);
-  }
-}
-
-const timesOf = (one: Timed, name: string): readonly number[] => one.times.get(name) ?? [];
-const nsOf = (one: Timed, name: string): number => median(timesOf(one, name));
-
-/** Ratios of samples taken one after the other. */
-function ratios(one: Timed, other: Timed, name: string): number[] {
-  const others = timesOf(other, name);
-  return timesOf(one, name).map((ns, i) => ns / (others[i] ?? NaN));
-}
-
-/** The ratio without what a run costs that does nothing. */
-function net(one: Timed, other: Timed, name: string): number {
-  const over = (which: Timed): number => nsOf(which, name) - nsOf(which, 'trivial');
-  return Math.max(0, over(one)) / Math.max(0.5, over(other));
-}
 
 function row(...cells: readonly (string | number | undefined)[]): void {
   const text = cells.map((cell, i) => {
@@ -153,5 +88,8 @@ function report(): void {
   console.log(missed.length === 0 ? 'every goal is met' : `goals missed: ${missed.join('; ')}`);
 }
 
-for (const program of programs) await measure(program);
+for (const name of names) {
+  const differing = await measure(all, name);
+  if (differing !== undefined) console.log(`${name}: R0 differs: ${differing.join(', ')}`);
+}
 report();

@@ -10,7 +10,7 @@ import { verify } from '@tsbpf/verifier';
 import { vmlinuxBtf } from '@tsbpf/vmlinux';
 import type { ExecutorFactory } from '@tsbpf/core';
 import { defaultRegistries, openObject, type BpfObject } from 'tsbpf';
-import { cpuNs } from './clock.ts';
+import { cpuNs } from './cpu-clock.ts';
 import { fillMaps, packetBytes } from './program-set.ts';
 
 const OBJECT = readFileSync(new URL('programs/programs.bpf.o', import.meta.url));

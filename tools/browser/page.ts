@@ -91,6 +91,8 @@ export async function runPage(options: PageOptions): Promise<unknown> {
   const { port } = server.address() as AddressInfo;
   const browser = spawn(CHROMIUM, [...FLAGS, `--user-data-dir=${profile}`, `http://127.0.0.1:${port}/`], {
     stdio: 'ignore',
+    // A process group of its own, which ends as one.
+    detached: true,
   });
   const fail = (what: string): void => reported.reject(new UsageError(what, { errno: EIO }));
   const timer = setTimeout(() => fail(`the page reported nothing within ${options.timeoutMs} ms`), options.timeoutMs);
@@ -103,10 +105,13 @@ export async function runPage(options: PageOptions): Promise<unknown> {
   } finally {
     clearTimeout(timer);
     const ended = new Promise<void>((done) => browser.once('exit', () => done()));
-    if (browser.exitCode === null && browser.kill()) await ended;
+    if (browser.exitCode === null && browser.pid !== undefined) {
+      process.kill(-browser.pid, 'SIGKILL');
+      await ended;
+    }
     server.closeAllConnections();
     server.close();
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 }
 
