@@ -253,17 +253,20 @@ function emitMatchWord(fn: FunctionBuilder, map: TrieMap): void {
   fn.op(op.i32Eqz);
   fn.op(op.select);
   fn.localSet(found);
-  // The child on the side of the bit behind the prefix; a prefix of all bits has no children.
+  // The child on the side of the bit behind the prefix; a prefix of all bits has no children. A branch and no address
+  // made of the bit: processors foresee the way of flows that they saw, and need not wait for one load after the other.
   fn.localGet(bits);
   fn.localGet(prefixLen);
   fn.op(op.i32Shl);
-  fn.i32Const(29);
-  fn.op(op.i32ShrU);
-  fn.i32Const(4);
-  fn.op(op.i32And);
+  fn.i32Const(0);
+  fn.op(op.i32LtS);
+  fn.if(I32);
   fn.localGet(node);
-  fn.op(op.i32Add);
+  fn.memory(memOp.i32Load, NODE.child1);
+  fn.else();
+  fn.localGet(node);
   fn.memory(memOp.i32Load, NODE.child0);
+  fn.end();
   fn.localSet(node);
   fn.br(walk);
   fn.end();
