@@ -2,7 +2,17 @@
 // What a test of this repository compares with a real kernel (`*.root.test.ts`).
 
 /** Program types whose test runs are compared, packet by packet. */
-export const COMPARED_PROGS: readonly string[] = ['xdp', 'sched_cls', 'socket_filter'];
+export const COMPARED_PROGS: readonly string[] = [
+  'socket_filter',
+  'sched_cls',
+  'sched_act',
+  'xdp',
+  'cgroup_skb',
+  'lwt_in',
+  'lwt_out',
+  'lwt_xmit',
+  'flow_dissector',
+];
 
 /** Map types whose operations are compared. @see packages/maps/src, the root tests */
 export const COMPARED_MAPS: readonly string[] = [
@@ -43,4 +53,31 @@ export const COMPARED_HELPERS: readonly string[] = [
   'xdp_adjust_meta',
   'sk_storage_get',
   'sk_storage_delete',
+  'skb_load_bytes',
+  'skb_load_bytes_relative',
+  'skb_store_bytes',
+  'l3_csum_replace',
+  'l4_csum_replace',
+  'csum_update',
+  'skb_vlan_push',
+  'skb_vlan_pop',
+  'skb_change_proto',
+  'skb_change_type',
+  'skb_change_tail',
+  'skb_change_head',
+  'skb_pull_data',
+  'skb_adjust_room',
+  'skb_ecn_set_ce',
+  'set_hash',
+  'set_hash_invalid',
+  'redirect',
+  'sk_redirect_map',
+  'sk_redirect_hash',
+  'msg_redirect_map',
+  'msg_redirect_hash',
+  'msg_apply_bytes',
+  'msg_cork_bytes',
+  'msg_pull_data',
+  'msg_push_data',
+  'msg_pop_data',
 ];
