@@ -67,12 +67,21 @@ export function emitAlu(body: Body, insn: Insn, idx: number): void {
   if (wide) {
     // What points into the stack goes on doing so.
     const known = operation === BPF_ADD && !usesSrcReg(insn) ? body.known[dst] : undefined;
+    const isSum = operation === BPF_ADD && known === undefined;
+    if (isSum) {
+      body.low(dst);
+      if (usesSrcReg(insn)) body.low(src);
+      else fn.i32Const(imm);
+      fn.op(op.i32Add);
+      body.setLow(dst);
+    }
     body.get(dst);
     if (usesSrcReg(insn)) body.get(src);
     else fn.i64ConstS32(imm);
     fn.op(opcode);
     body.set(dst);
     if (known !== undefined) body.known[dst] = known + imm;
+    if (isSum) body.keepLow(dst);
     return;
   }
   body.low(dst);

@@ -31,6 +31,12 @@ export class Body {
   readonly base: number;
   /** Registers that are R10 plus so many bytes. */
   known: (number | undefined)[];
+  /**
+   * Locals with the low words of registers that sums were put into: addresses are made of those, so that a sum that is
+   * nothing but an address is one of 32 bits. Valid as long as the register keeps its value.
+   */
+  lows: (number | undefined)[];
+  readonly #lowLocals: (number | undefined)[] = [];
   readonly #locals: (number | undefined)[];
   readonly #borrowed: number[] = [];
   #loops: number | undefined;
@@ -42,6 +48,7 @@ export class Body {
     this.exit = caller?.exit;
     this.#locals = new Array<number | undefined>(REGS).fill(undefined);
     this.known = new Array<number | undefined>(REGS).fill(undefined);
+    this.lows = new Array<number | undefined>(REGS).fill(undefined);
     if (caller !== undefined && 'ctx' in caller) {
       this.base = caller.base;
       this.bias = 0;
@@ -67,6 +74,7 @@ export class Body {
   /** Gives back what a copy borrowed. */
   end(): void {
     for (const local of this.#borrowed) this.fn.giveBackLocal(I64, local);
+    for (const local of this.#lowLocals) if (local !== undefined) this.fn.giveBackLocal(I32, local);
   }
 
   #local(reg: number): number {
@@ -107,7 +115,18 @@ export class Body {
   /** Pops 64 bits into a register. */
   set(reg: number): void {
     this.known[reg] = undefined;
+    this.lows[reg] = undefined;
     this.fn.localSet(this.#local(reg));
+  }
+
+  /** Pops an i32, the low word of what the register is about to be set to: {@link keepLow} after that. */
+  setLow(reg: number): void {
+    this.fn.localSet((this.#lowLocals[reg] ??= this.fn.borrowLocal(I32)));
+  }
+
+  /** The register was just set to what the last {@link setLow} was given the low word of. */
+  keepLow(reg: number): void {
+    this.lows[reg] = this.#lowLocals[reg];
   }
 
   /** Bytes from the base to what a register points to, if that is known. */
@@ -120,6 +139,11 @@ export class Body {
   low(reg: number): void {
     const { fn } = this;
     const delta = this.#fromBase(reg);
+    const kept = this.lows[reg];
+    if (delta === undefined && kept !== undefined) {
+      fn.localGet(kept);
+      return;
+    }
     if (delta === undefined) {
       fn.localGet(this.#local(reg));
       fn.op(op.i32WrapI64);
@@ -174,5 +198,6 @@ export class Body {
   /** Nothing is known of R0 to R5 any more. */
   forgetCallerSaved(): void {
     this.known.fill(undefined, 0, 6);
+    this.lows.fill(undefined, 0, 6);
   }
 }

@@ -37,18 +37,21 @@ export function writeFunction(body: Body): void {
   const entryKnown = order.isLoop[0] === 1 ? undefined : body.known;
   const nothing = new Array<number | undefined>(body.known.length).fill(undefined);
   const knownAtEnd: (readonly (number | undefined)[])[] = [];
+  const lowsAtEnd: (readonly (number | undefined)[])[] = [];
   const writer: BlockWriter = {
     fn,
     block(number) {
       const pred = order.onlyPred[number];
       const known = number === 0 ? entryKnown : order.reducible && pred >= 0 ? knownAtEnd[pred] : undefined;
       body.known = [...(known ?? nothing)];
+      body.lows = [...((number !== 0 && known !== undefined ? lowsAtEnd[pred] : undefined) ?? nothing)];
       const { start, end } = blocks[number];
       for (let idx = start; idx < end; idx++) {
         emitInsn(body, idx);
         if (isLdImm64(insns[idx])) idx++;
       }
       knownAtEnd[number] = body.known;
+      lowsAtEnd[number] = body.lows;
     },
     condition: (idx) => emitCondition(body, idx),
     exit: () => body.leave(),
