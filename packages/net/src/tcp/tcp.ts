@@ -4,9 +4,12 @@ import { netOf } from '../net-state.ts';
 import type { Sock } from '../sock/sock.ts';
 import { cubic } from './ca/cubic.ts';
 import { reno } from './ca/reno.ts';
+import { congestionOf } from '../sock/congestion.ts';
 import { CongestionTable } from './ca/table.ts';
+import { TableControls } from './sock/controls.ts';
 import { TcpSim, type TcpSimOptions } from './sim/sim.ts';
 import { SockMirror } from './sock/mirror.ts';
+import type { TcpSock } from './sock/tcp-sock.ts';
 
 const PORT = 5001;
 const FIRST_CLIENT_PORT = 32768;
@@ -22,7 +25,9 @@ export class Tcp {
   constructor(kernel: KernelServices) {
     this.#kernel = kernel;
     this.congestion = new CongestionTable([cubic, reno], (text) => kernel.env.printk(text));
-    kernel.checkpointables.push(this.congestion);
+    const controls = new TableControls(this.congestion, (off) => this.socketAt(off));
+    congestionOf(kernel).controls = controls;
+    kernel.checkpointables.push(this.congestion, controls);
   }
 
   /** How sockets lie in kernel memory; worked out when the first one does. */
@@ -43,6 +48,15 @@ export class Tcp {
     );
     this.#sims = [...this.#sims, sim];
     return sim;
+  }
+
+  /** The socket at an offset of kernel memory, of whatever simulation. */
+  socketAt(off: number): TcpSock | undefined {
+    for (const sim of this.#sims) {
+      const sk = sim.socketAt(off);
+      if (sk !== undefined) return sk;
+    }
+    return undefined;
   }
 
   /** Acknowledges on behalf of a program: 0, or undefined where no simulation has the socket. */

@@ -6,7 +6,7 @@ import type { CongestionControl } from './congestion-control.ts';
 
 /** The congestion controls of one kernel, in the order they were registered. */
 export class CongestionTable implements Checkpointable {
-  readonly checkpointName = 'tcp-congestion';
+  readonly checkpointName = 'tcp-congestion-table';
   readonly #printk: (text: string) => void;
   #controls: readonly CongestionControl[];
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { KernelObject } from '@tsbpf/core';
 import type { EventSource } from './event-queue.ts';
 import type { Link } from '../path/link.ts';
 import { delayedAckTimeout, type OutOfOrder } from '../sock/receiver.ts';
@@ -17,6 +18,8 @@ export interface FlowOptions {
   readonly bytes?: number;
   /** Links it passes, in order; all by default. */
   readonly path?: readonly Link[];
+  /** The cgroup its sockets are in; the root by default. */
+  readonly cgroup?: KernelObject & { readonly id: bigint };
   /** Delay on top of the links', one way, nanoseconds: connections of one bottleneck need not have one round trip. */
   readonly extraDelayNs?: number;
 }
@@ -29,6 +32,7 @@ export interface Flow {
   readonly path: readonly Link[];
   readonly startNs: number;
   readonly extraDelayNs: number;
+  readonly cgroup: FlowOptions['cgroup'];
   readonly ooo: OutOfOrder;
   readonly acks: Pipe;
   started: boolean;

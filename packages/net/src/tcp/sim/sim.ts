@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: MIT
-import { EBUSY, EINVAL, ENOMEM, UsageError } from '@tsbpf/uapi';
+import { BPF_CGROUP_SOCK_OPS, EBUSY, EINVAL, ENOMEM, UsageError } from '@tsbpf/uapi';
 import type { KernelServices } from '@tsbpf/core';
 import type { CongestionControl } from '../ca/congestion-control.ts';
-import { Link, type LinkOptions } from '../path/link.ts';
-import { Pipe, PKT_HOP_SHIFT, type Packet } from '../path/pipe.ts';
-import { ackArrived } from '../sock/input.ts';
-import { sendNew } from '../sock/output.ts';
-import { dataArrived, OutOfOrder, sendAck as acknowledge } from '../sock/receiver.ts';
-import { addRoundTrip } from '../sock/rtt.ts';
-import { TCP_ECN_OK, TcpSock } from '../sock/tcp-sock.ts';
+import { writePointerField } from '../../dev/fields.ts';
 import {
+  initialRto,
+  initialRwnd,
+  setTcpState,
   SOCK_OPS_ACTIVE_ESTABLISHED_CB,
   SOCK_OPS_NEEDS_ECN,
   SOCK_OPS_PASSIVE_ESTABLISHED_CB,
   SOCK_OPS_TCP_CONNECT_CB,
-  SOCK_OPS_TIMEOUT_INIT,
-  type TcpEvents,
-  type TcpWorld,
-} from '../sock/world.ts';
+} from '../../sock/sock-ops.ts';
+import { TCP_CLOSE } from '../../sock/sock.ts';
+import { Link, type LinkOptions } from '../path/link.ts';
+import { Pipe, PKT_HOP_SHIFT, type Packet } from '../path/pipe.ts';
+import { ackArrived } from '../sock/input.ts';
+import { needsEcn, sendNew } from '../sock/output.ts';
+import { dataArrived, OutOfOrder, sendAck as acknowledge } from '../sock/receiver.ts';
+import { addRoundTrip } from '../sock/rtt.ts';
+import { TCP_ECN_OK, TcpSock } from '../sock/tcp-sock.ts';
+import { kernelEvents } from '../sock/kernel-events.ts';
+import type { TcpEvents, TcpWorld } from '../sock/world.ts';
 import type { Tcp } from '../tcp.ts';
 import { TcpClock } from './clock.ts';
 import { EventQueue, type EventSource } from './event-queue.ts';
@@ -32,7 +36,7 @@ export interface TcpSimOptions {
   readonly ecn?: boolean;
   /** Hears of every segment and acknowledgement that is sent. */
   readonly trace?: (kind: 'data' | 'ack', flow: number, seq: number, flags: number, nowNs: number) => void;
-  /** Hears of the connections' events. */
+  /** Hears of the connections' events in place of sock_ops programs. */
   readonly events?: TcpEvents;
 }
 
@@ -42,6 +46,9 @@ const DEFAULT_MSS = 1448;
 /** What a peer lets be sent: no connection here is limited by it. */
 const PEER_WINDOW = 2 ** 30;
 const NS_PER_US = 1000;
+const NS_PER_S = 1e9;
+const TCP_ESTABLISHED = 1;
+const TCP_SYN_SENT = 2;
 
 /**
  * Connections over links, in simulated time: the same options give the same packets. Data passes the links; what comes
@@ -51,7 +58,8 @@ export class TcpSim implements TcpWorld {
   readonly links: readonly Link[];
   readonly flows: Flow[] = [];
   readonly clock: TcpClock;
-  readonly events: TcpEvents | undefined;
+  readonly events: TcpEvents;
+  readonly #kernel: KernelServices;
   readonly mss: number;
   readonly #tcp: Tcp;
   readonly #closed: () => void;
@@ -67,7 +75,8 @@ export class TcpSim implements TcpWorld {
     this.#closed = closed;
     this.#options = options;
     this.clock = new TcpClock(kernel);
-    this.events = options.events;
+    this.#kernel = kernel;
+    this.events = options.events ?? kernelEvents(kernel);
     this.mss = options.mss ?? DEFAULT_MSS;
     if (!Number.isInteger(this.mss) || this.mss < 1 || this.mss > 65_000) {
       throw new UsageError(`segments of ${this.mss} bytes: from 1 to 65000`, { errno: EINVAL });
@@ -87,7 +96,7 @@ export class TcpSim implements TcpWorld {
    * @errno ENOENT UsageError: no such congestion control; EBUSY: it is being unregistered; EINVAL: options
    */
   addFlow(options: FlowOptions): Flow {
-    const { startNs = 0, bytes = Infinity, path = this.links, extraDelayNs = 0 } = options;
+    const { startNs = 0, bytes = Infinity, path = this.links, extraDelayNs = 0, cgroup } = options;
     const bad = (what: string): never => {
       throw new UsageError(`connection: ${what}`, { errno: EINVAL });
     };
@@ -104,6 +113,7 @@ export class TcpSim implements TcpWorld {
       path,
       startNs,
       extraDelayNs,
+      cgroup,
       ooo: new OutOfOrder(),
       acks: this.#returnPipe(path.reduce((sum, link) => sum + link.delayNs, extraDelayNs)),
       started: false,
@@ -192,6 +202,11 @@ export class TcpSim implements TcpWorld {
     this.#release(flow);
   }
 
+  /** The socket at an offset of kernel memory, where it is one of here. */
+  socketAt(off: number): TcpSock | undefined {
+    return this.#byOff.get(off);
+  }
+
   /** What bpf_tcp_send_ack does: acknowledges up to a sequence number. Undefined where the socket is not of here. */
   sendAckFor(off: number, seq: number): number | undefined {
     const sk = this.#byOff.get(off);
@@ -208,45 +223,65 @@ export class TcpSim implements TcpWorld {
     return sk;
   }
 
-  /** The handshake took a round trip; the connection is established on both sides. */
+  /** A round trip goes by between the first segment and the connection. */
   #begin(flow: Flow, source: EventSource): void {
-    const { sender, receiver } = flow;
-    if (!flow.started) {
-      flow.started = true;
-      const { ca } = sender;
-      for (const sk of [sender, receiver]) {
-        if (!ca.get()) throw new UsageError(`congestion control ${ca.name} is being unregistered`, { errno: EBUSY });
-        this.#putIntoKernel(sk, flow);
-      }
-      this.events?.call(sender, SOCK_OPS_TIMEOUT_INIT, []);
-      this.events?.call(sender, SOCK_OPS_TCP_CONNECT_CB, []);
-      const oneWayNs = flow.path.reduce((sum, link) => sum + link.delayNs, flow.extraDelayNs);
-      this.#queue.schedule(source, this.clock.nowNs + 2 * oneWayNs);
+    if (flow.started) {
+      this.#establish(flow);
       return;
     }
-    const asked = this.events?.call(sender, SOCK_OPS_NEEDS_ECN, []) === 1;
-    const ecn = this.#options.ecn === true || asked || (sender.ca.flags & 2) !== 0;
+    const { sender, receiver } = flow;
+    flow.started = true;
     for (const sk of [sender, receiver]) {
+      if (!sk.ca.get())
+        throw new UsageError(`congestion control ${sk.ca.name} is being unregistered`, { errno: EBUSY });
+      this.#putIntoKernel(sk, flow);
+    }
+    if (sender.off !== 0) {
+      setTcpState(this.#kernel, sender.off, TCP_SYN_SENT);
+      const rto = initialRto(this.#kernel, sender.off, this.clock.hz);
+      sender.rtoNs = (rto / this.clock.hz) * NS_PER_S;
+      initialRwnd(this.#kernel, sender.off);
+    }
+    this.events.call(sender, SOCK_OPS_TCP_CONNECT_CB, []);
+    const oneWayNs = flow.path.reduce((sum, link) => sum + link.delayNs, flow.extraDelayNs);
+    this.#queue.schedule(source, this.clock.nowNs + 2 * oneWayNs);
+  }
+
+  #establish(flow: Flow): void {
+    const { sender, receiver } = flow;
+    const asked = this.events.call(sender, SOCK_OPS_NEEDS_ECN, []) === 1;
+    const ecn = this.#options.ecn === true || asked || needsEcn(sender);
+    for (const sk of [receiver, sender]) {
       if (ecn) sk.ecnFlags |= TCP_ECN_OK;
+      if (sk.off !== 0) setTcpState(this.#kernel, sk.off, TCP_ESTABLISHED);
+      this.events.call(sk, sk.isSender ? SOCK_OPS_ACTIVE_ESTABLISHED_CB : SOCK_OPS_PASSIVE_ESTABLISHED_CB, []);
       sk.ca.init?.(sk);
     }
     addRoundTrip(sender, (this.clock.nowNs - flow.startNs) / NS_PER_US);
     sender.rttSeq = 0;
-    this.events?.call(receiver, SOCK_OPS_PASSIVE_ESTABLISHED_CB, []);
-    this.events?.call(sender, SOCK_OPS_ACTIVE_ESTABLISHED_CB, []);
     sendNew(this, sender);
   }
 
   /** A socket that programs see gets its tcp_sock. */
   #putIntoKernel(sk: TcpSock, flow: Flow): void {
-    if (!sk.ca.inKernelMemory && this.events === undefined) return;
+    if (!sk.ca.inKernelMemory && !this.#watched(flow)) return;
     const sock = this.#tcp.addSocket(flow.id, sk.isSender);
     if (sock === undefined) throw new UsageError('kernel memory is exhausted: no room for a socket', { errno: ENOMEM });
     sk.off = sock.off;
     sk.sock = sock;
     sk.mirror = this.#tcp.mirror;
     this.#byOff.set(sock.off, sk);
+    if (flow.cgroup !== undefined) {
+      writePointerField(this.#kernel, sock.off, 'sock.sk_cgrp_data', flow.cgroup.off);
+    }
     this.#tcp.mirror.begin(sk, PEER_WINDOW);
+  }
+
+  /** Whether programs hear of a connection's events, or somebody else does. */
+  #watched(flow: Flow): boolean {
+    const { cgroups } = this.#kernel;
+    const id = flow.cgroup?.id ?? cgroups.ancestorId(cgroups.currentCgroupId(), 0);
+    return this.#options.events !== undefined || cgroups.enabled(id, BPF_CGROUP_SOCK_OPS);
   }
 
   #release(flow: Flow): void {
@@ -254,6 +289,7 @@ export class TcpSim implements TcpWorld {
       if (sk.released || !flow.started) continue;
       sk.released = true;
       sk.rtoDeadlineNs = sk.reoDeadlineNs = sk.delackDeadlineNs = Infinity;
+      if (sk.off !== 0) setTcpState(this.#kernel, sk.off, TCP_CLOSE);
       sk.ca.release?.(sk);
       sk.ca.put();
       this.#timers.delete(sk);

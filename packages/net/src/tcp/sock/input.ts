@@ -14,7 +14,8 @@ import { congestionAlert, reduceCwnd, stampCwnd } from './recovery.ts';
 import { addRoundTrip } from './rtt.ts';
 import { SEG_EVER_RETRANS, SEG_LOST, SEG_RETRANS, SEG_SACKED } from './scoreboard.ts';
 import { TCP_ECN_OK, type TcpSock } from './tcp-sock.ts';
-import { SOCK_OPS_RTT_CB, SOCK_OPS_RTT_CB_FLAG, type TcpWorld } from './world.ts';
+import { SOCK_OPS_RTT_CB, SOCK_OPS_RTT_CB_FLAG } from '../../sock/sock-ops.ts';
+import type { TcpWorld } from './world.ts';
 
 const NS_PER_US = 1000;
 
@@ -125,7 +126,7 @@ function measure(world: TcpWorld, sk: TcpSock, echoNs: number): number {
   else if (got.lastSentNs >= 0) sampleNs = nowNs - got.lastSentNs;
   if (sampleNs >= 0) {
     addRoundTrip(sk, sampleNs / NS_PER_US);
-    if ((sk.sockOpsFlags & SOCK_OPS_RTT_CB_FLAG) !== 0) world.events?.call(sk, SOCK_OPS_RTT_CB, []);
+    if ((sk.sockOpsFlags & SOCK_OPS_RTT_CB_FLAG) !== 0) world.events.call(sk, SOCK_OPS_RTT_CB, []);
   }
   if (got.lastSentNs < 0 || (got.acked > 0 && got.retransAcked)) return -1;
   return Math.floor((nowNs - got.lastSentNs) / NS_PER_US);

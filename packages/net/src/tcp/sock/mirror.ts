@@ -91,6 +91,7 @@ export class SockMirror {
   readonly #retransmits: BitPlace | undefined;
   readonly #backoff: BitPlace | undefined;
   readonly #cbFlags: number;
+  readonly #sndbuf: number;
 
   constructor(kernel: KernelServices) {
     this.#kernel = kernel;
@@ -113,6 +114,7 @@ export class SockMirror {
     this.#retransmits = bitPlace(types.tryResolve(`${ICSK}.icsk_retransmits`));
     this.#backoff = bitPlace(types.tryResolve(`${ICSK}.icsk_backoff`));
     this.#cbFlags = at('tcp_sock.bpf_sock_ops_cb_flags');
+    this.#sndbuf = at('sock.sk_sndbuf');
   }
 
   /** Writes what stays as it is. */
@@ -129,6 +131,13 @@ export class SockMirror {
       writePointerField(this.#kernel, sk.off, `${ICSK}.icsk_ca_ops`, sk.ca.tableOff);
     }
     this.push(sk);
+  }
+
+  /** The socket has another congestion control, which finds an empty private area. */
+  changeControl(sk: TcpSock): void {
+    const area = this.#kernel.types.resolve(`${ICSK}.icsk_ca_priv`);
+    this.#kernel.mem.fill(sk.off + area.off, area.size, 0);
+    writePointerField(this.#kernel, sk.off, `${ICSK}.icsk_ca_ops`, sk.ca.tableOff ?? 0);
   }
 
   push(sk: TcpSock): void {
@@ -190,6 +199,7 @@ export class SockMirror {
     put(w.data_segs_in, sk.dataSegsIn);
     put(w.lsndtime, clock.jiffiesAt(sk.lastSentNs));
     put(this.#rttMin, sk.minRttUs);
+    put(this.#sndbuf, sk.sndbuf);
     put(this.#rto, Math.round((sk.rtoNs * clock.hz) / 1e9));
     const l = this.#long;
     put64(l.bytes_acked, sk.bytesBefore(sk.sndUna));
@@ -217,6 +227,7 @@ export class SockMirror {
     sk.cwnd = view.getUint32(base + w.snd_cwnd, true);
     sk.cwndCnt = view.getUint32(base + w.snd_cwnd_cnt, true);
     sk.ssthresh = view.getUint32(base + w.snd_ssthresh, true);
+    if (w.snd_cwnd_clamp !== NONE) sk.cwndClamp = view.getUint32(base + w.snd_cwnd_clamp, true);
     sk.ecnFlags = view.getUint8(base + this.#ecnFlags.off);
     const { off, mask, shift } = this.#pending;
     sk.ackPending = (view.getUint8(base + off) & mask) >> shift;

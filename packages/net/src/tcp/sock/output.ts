@@ -4,7 +4,8 @@ import { CA_EVENT_TX_START, TCP_CA_CWR, TCP_CA_RECOVERY, TCP_CONG_NEEDS_ECN } fr
 import { PKT_CWR, PKT_ECE, PKT_ECT, PKT_RETRANS } from '../path/pipe.ts';
 import { SEG_EVER_RETRANS, SEG_LOST, SEG_RETRANS, SEG_SACKED } from './scoreboard.ts';
 import { TCP_ECN_DEMAND_CWR, TCP_ECN_OK, TCP_ECN_QUEUE_CWR, type TcpSock } from './tcp-sock.ts';
-import { SOCK_OPS_RETRANS_CB, SOCK_OPS_RETRANS_CB_FLAG, type TcpWorld } from './world.ts';
+import { SOCK_OPS_RETRANS_CB, SOCK_OPS_RETRANS_CB_FLAG } from '../../sock/sock-ops.ts';
+import type { TcpWorld } from './world.ts';
 
 /** Whether the window is being reduced, ACK by ACK. @see include/net/tcp.h, tcp_in_cwnd_reduction */
 export function inCwndReduction(sk: TcpSock): boolean {
@@ -61,7 +62,7 @@ export function retransmit(world: TcpWorld, sk: TcpSock, seg: number): void {
   board.inFlight[slot] = sk.inFlight;
   if (sk.retransStampNs < 0) sk.retransStampNs = nowNs;
   if ((sk.sockOpsFlags & SOCK_OPS_RETRANS_CB_FLAG) !== 0) {
-    world.events?.call(sk, SOCK_OPS_RETRANS_CB, [sk.seqOf(seg), 1, 0]);
+    world.events.call(sk, SOCK_OPS_RETRANS_CB, [sk.seqOf(seg), 1, 0]);
   }
 }
 
@@ -79,9 +80,22 @@ export function retransmitLost(world: TcpWorld, sk: TcpSock): void {
   board.retransHint = seg;
 }
 
+/** Kernel memory that a segment in the send buffer takes, beside its data; and what a buffer may take at most. */
+const SEGMENT_OVERHEAD = 1024;
+const SNDBUF_MAX = 4 * 1024 * 1024;
+
+/** Makes room for two windows, or what the congestion control wants. @see net/ipv4/tcp_input.c, tcp_sndbuf_expand */
+export function expandSndbuf(sk: TcpSock): void {
+  const segments = Math.max(sk.initialWindow, sk.cwnd, sk.reordering + 1);
+  const windows = sk.ca.sndbufExpand?.(sk) ?? 2;
+  const wanted = Math.min(windows * segments * (sk.mss + SEGMENT_OVERHEAD), SNDBUF_MAX);
+  if (wanted > sk.sndbuf) sk.sndbuf = wanted;
+}
+
 /** Sends new data, as far as the window lets, and notes whether it was the window that did not. @see tcp_write_xmit */
 export function sendNew(world: TcpWorld, sk: TcpSock): void {
   const { board } = sk;
+  if (sk.cwnd * (sk.mss + SEGMENT_OVERHEAD) > sk.sndbuf && sk.sndbuf < SNDBUF_MAX) expandSndbuf(sk);
   sk.ca.minTsoSegs?.(sk);
   let sent = 0;
   while (sk.sndNxt < sk.totalSegs && sk.inFlight < sk.cwnd) {

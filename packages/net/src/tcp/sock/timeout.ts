@@ -5,7 +5,8 @@ import { restartRto, retransmit, retransmitLost, sendNew } from './output.ts';
 import { enterLoss, lossFound } from './recovery.ts';
 import { SEG_SACKED } from './scoreboard.ts';
 import type { TcpSock } from './tcp-sock.ts';
-import { SOCK_OPS_RTO_CB, SOCK_OPS_RTO_CB_FLAG, type TcpWorld } from './world.ts';
+import { SOCK_OPS_RTO_CB, SOCK_OPS_RTO_CB_FLAG } from '../../sock/sock-ops.ts';
+import type { TcpWorld } from './world.ts';
 
 /** Linux gives a connection up after about that many timeouts; the waiting time grows no further before. */
 const MAX_BACKOFF = 10;
@@ -14,7 +15,7 @@ const MAX_BACKOFF = 10;
 export function retransmissionTimeout(world: TcpWorld, sk: TcpSock): void {
   if (sk.packetsOut === 0) return;
   if ((sk.sockOpsFlags & SOCK_OPS_RTO_CB_FLAG) !== 0) {
-    world.events?.call(sk, SOCK_OPS_RTO_CB, [sk.retransmits, Math.round((sk.rtoNs * world.clock.hz) / 1e9), 0]);
+    world.events.call(sk, SOCK_OPS_RTO_CB, [sk.retransmits, Math.round((sk.rtoNs * world.clock.hz) / 1e9), 0]);
   }
   enterLoss(world, sk);
   const { board } = sk;
