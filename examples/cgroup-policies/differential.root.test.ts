@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The simulation and the running kernel make the same calls under the same programs. Attaches to a cgroup of its own
 // only, and removes it whatever happens.
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { release } from 'node:os';
+import { join, resolve } from 'node:path';
 import { EINVAL, ENOPROTOOPT } from 'tsbpf';
 import { describe, expect, test } from 'vitest';
+import { cgroupMount, makeOwnCgroup } from './differential/own-cgroup.ts';
 import {
   CASES,
   encodeConfig,
@@ -16,7 +19,6 @@ import {
   type Case,
 } from './differential/cases.ts';
 import {
-  cgroupMount,
   EVENT_PROGS,
   openReal,
   openSimulated,
@@ -45,7 +47,7 @@ const plain = (value: unknown): unknown =>
 
 interface Outcome {
   answers: string[];
-  note: { calls: number; seen: number[] };
+  note: { calls: number; seen: number[]; name?: string };
   /** TCP events, oldest first. */
   events: TcpEvent[];
 }
@@ -179,4 +181,46 @@ describe.skipIf(missing !== undefined)(`hooks answer as Linux ${release()} does`
   test('sockets just bound', () => compare(POST_BIND_CASES, POST_BIND_PROGS));
   test('TCP events', () => compare(EVENT_CASES, EVENT_PROGS));
   test('options that programs set', () => compare(OPTION_CASES, OPTION_PROGS));
+});
+
+describe.skipIf(missing !== undefined)('the cgroup is gone afterwards', () => {
+  const gone = async (dir: string): Promise<boolean> => {
+    for (let i = 0; i < 200 && existsSync(dir); i++) await new Promise((done) => setTimeout(done, 25));
+    return !existsSync(dir);
+  };
+
+  test('where the process that makes the calls is killed', async () => {
+    const real = await openReal(['dev']);
+    const { dir = '' } = real;
+    try {
+      expect(existsSync(dir)).toBe(true);
+      process.kill(real.pid ?? 0, 'SIGKILL');
+      await expect(real.call('D /dev/null 0')).rejects.toThrow('the actor died');
+    } finally {
+      real.close();
+    }
+    expect(existsSync(dir)).toBe(false);
+  });
+
+  test('where something throws', () => {
+    const own = makeOwnCgroup('tsbpf-throws', ['a', 'a/b']);
+    expect(() => {
+      try {
+        throw new RangeError('on purpose');
+      } finally {
+        own.remove();
+      }
+    }).toThrow('on purpose');
+    expect(existsSync(own.dir)).toBe(false);
+  });
+
+  test('where the whole script is killed, with a process still in it', async () => {
+    const root = resolve(import.meta.dirname, '../..');
+    const args = [join(root, 'node_modules/tsx/dist/cli.mjs'), join(import.meta.dirname, 'differential/killed.ts')];
+    const script = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+    const dir = await new Promise<string>((done) => script.stdout.once('data', (text) => done(String(text).trim())));
+    expect(existsSync(join(dir, 'inner'))).toBe(true);
+    process.kill(-(script.pid ?? 0), 'SIGKILL');
+    expect(await gone(dir)).toBe(true);
+  });
 });

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Random trees with random attaching and detaching, here and in the running kernel: every result, and the order in which
 // programs would run. Works below a cgroup of its own, and removes it whatever happens.
-import { mkdirSync, rmdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { createHost } from '@tsbpf/host';
 import { createPrng } from '@tsbpf/capture';
 import {
@@ -17,7 +15,7 @@ import {
   type Sys,
 } from 'tsbpf';
 import { expect, test } from 'vitest';
-import { cgroupMount } from './differential/systems.ts';
+import { cgroupMount, makeOwnCgroup } from './differential/own-cgroup.ts';
 
 const missing =
   process.getuid?.() !== 0 ? 'not root' : cgroupMount() === undefined ? 'no cgroup v2 hierarchy is mounted' : undefined;
@@ -68,16 +66,12 @@ function side(sys: Sys, dirs: readonly string[]) {
 }
 
 test.skipIf(missing !== undefined)('attaching, detaching and querying answer as Linux does', () => {
-  const base = join(cgroupMount() ?? '', `tsbpf-effective-${process.pid}`);
-  const made: string[] = [];
+  const own = makeOwnCgroup('tsbpf-effective', PATHS.slice(1));
+  const made = PATHS.map((path) => own.dir + path);
   const kernel = createKernel();
   let real: ReturnType<typeof side> | undefined;
   try {
-    for (const path of PATHS) {
-      mkdirSync(base + path);
-      made.push(base + path);
-      kernel.cgroups.create(`/base${path}`);
-    }
+    for (const path of PATHS) kernel.cgroups.create(`/base${path}`);
     real = side(createHost(), made);
     const ours = side(
       kernel,
@@ -103,6 +97,6 @@ test.skipIf(missing !== undefined)('attaching, detaching and querying answer as 
     }
   } finally {
     real?.close();
-    for (const dir of made.reverse()) rmdirSync(dir);
+    own.remove();
   }
 });

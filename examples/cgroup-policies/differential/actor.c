@@ -42,6 +42,7 @@ static void run(int argc)
 {
 	static unsigned char in[70000], out[70000];
 	struct sockaddr_storage from;
+	char node[64];
 	socklen_t len;
 	long ret;
 	int fd = argc > 1 ? socks[atoi(args[1]) & 63] : -1, n = 0;
@@ -150,6 +151,14 @@ static void run(int argc)
 		errno = n;
 		answer(ret, out, ret < 0 ? 0 : ret, len);
 		close(fd);
+		return;
+	case 'K':
+		snprintf(node, sizeof(node), "/tmp/tsbpf-node-%d", getpid());
+		ret = mknod(node, (args[1][0] == 'b' ? S_IFBLK : S_IFCHR) | 0600, makedev(atoi(args[2]), atoi(args[3])));
+		n = errno;
+		unlink(node);
+		errno = n;
+		answer(ret, out, 0, 0);
 		return;
 	case 'D':
 		fd = open(args[1], atoi(args[2]));

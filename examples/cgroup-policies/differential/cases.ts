@@ -160,6 +160,7 @@ function sockopts(): Case[] {
     [1, 7, 4],
     [1, 7, 2],
     [1, 7, 20],
+    [1, 7, 4096],
     [1, 3, 4],
     [6, 13, 16],
     [6, 13, 3],
@@ -239,11 +240,16 @@ function addresses(): Case[] {
 }
 
 function devices(): Case[] {
-  return ['/dev/null', '/dev/zero', '/dev/urandom'].flatMap((path) =>
+  const nodes = ['c 1 3', 'c 0 0', 'b 7 0', 'b 259 1', 'c 250 9'];
+  const made = nodes.flatMap((node) =>
+    [0, 1].map((verdict) => ({ hook: 'device', config: { verdict }, calls: [`K ${node}`] })),
+  );
+  const opened = ['/dev/null', '/dev/zero', '/dev/urandom'].flatMap((path) =>
     [0, 1, 2].flatMap((mode) =>
       [0, 1].map((verdict) => ({ hook: 'device', config: { verdict }, calls: [`D ${path} ${mode}`] })),
     ),
   );
+  return [...made, ...opened];
 }
 
 /** Verdicts of the egress program (two bits) and of the ingress program (the third). */

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The running kernel and the simulation behind one face: a script of system calls, and a map that steers programs.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, existsSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createHost } from '@tsbpf/host';
 import { createKernel, openObject, type BpfObject, type EngineName, EAGAIN, ENOTCONN, EBADF } from 'tsbpf';
 import { encodeAddress, type SimSocket } from '@tsbpf/cgroup';
+import { makeOwnCgroup } from './own-cgroup.ts';
 
 const HERE = import.meta.dirname;
 const OBJECT = readFileSync(resolve(HERE, 'probe.bpf.o'));
@@ -17,16 +18,15 @@ export interface Side {
   readonly obj: BpfObject;
   /** `result hex extra`. */
   call(line: string): Promise<string>;
+  /** The process that makes the real calls. */
+  readonly pid?: number | undefined;
+  /** Its cgroup. */
+  readonly dir?: string;
   close(): void;
 }
 
 const unhex = (text: string): Uint8Array => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-
-/** Where the cgroup v2 hierarchy is mounted; undefined where it is not. */
-export function cgroupMount(): string | undefined {
-  return /^\S+ (\S+) cgroup2 /m.exec(readFileSync('/proc/mounts', 'utf8'))?.[1];
-}
 
 /** Programs that see packets and TCP events: attached by themselves, for they would count those of other cases. */
 export const PACKET_PROGS = ['egress', 'ingress'];
@@ -43,7 +43,7 @@ function attachAll(obj: BpfObject, fd: number, names: readonly string[] | undefi
 
 /** The running kernel: a process of its own in a cgroup of its own. What is made here is gone after `close`. */
 export async function openReal(names?: readonly string[]): Promise<Side> {
-  const dir = join(cgroupMount() ?? '', `tsbpf-compare-${process.pid}`);
+  const { dir, remove } = makeOwnCgroup('tsbpf-compare');
   const tmp = mkdtempSync(join(tmpdir(), 'tsbpf-'));
   let actor: ChildProcess | undefined;
   let obj: BpfObject | undefined;
@@ -51,17 +51,9 @@ export async function openReal(names?: readonly string[]): Promise<Side> {
     actor?.kill('SIGKILL');
     obj?.close();
     rmSync(tmp, { recursive: true, force: true });
-    // A dead process leaves its cgroup a moment later.
-    for (let i = 0; i < 200 && existsSync(dir); i++) {
-      try {
-        rmdirSync(dir);
-      } catch {
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
-      }
-    }
+    remove();
   };
   try {
-    mkdirSync(dir);
     const binary = join(tmp, 'actor');
     const built = spawnSync('cc', ['-O1', '-o', binary, resolve(HERE, 'actor.c')], { encoding: 'utf8' });
     if (built.status !== 0) throw new TypeError(`cannot build the actor: ${built.stderr}`);
@@ -84,6 +76,8 @@ export async function openReal(names?: readonly string[]): Promise<Side> {
     host.close(fd);
     return {
       obj,
+      pid: child.pid,
+      dir,
       call(line) {
         child.stdin.write(`${line}\n`);
         return next();
@@ -189,6 +183,10 @@ export function openSimulated(names?: readonly string[], engine: EngineName = 'i
         return typeof got === 'number'
           ? answer(got, undefined, Number(file.pos))
           : answer(got.length, got, Number(file.pos));
+      }
+      case 'K': {
+        const type = a1 === 'b' ? 'block' : 'char';
+        return answer(task.mknod({ type, major: Number(a2), minor: Number(a3) }));
       }
       case 'D':
         return answer(task.openDevice(a1, a2 === '0' ? 'r' : a2 === '1' ? 'w' : 'rw'));
