@@ -19,9 +19,9 @@ const connectOf = declare('connect', 'int', ['int', 'void *', 'uint']);
 const nameOf = declare('getsockname', 'int', ['int', 'void *', 'void *']);
 const sendOf = declare('send', 'long', ['int', 'void *', 'size_t', 'int']);
 const sendToOf = declare('sendto', 'long', ['int', 'void *', 'size_t', 'int', 'void *', 'uint']);
+const recvFromOf = declare('recvfrom', 'long', ['int', 'void *', 'size_t', 'int', 'void *', 'void *']);
 const recvOf = declare('recv', 'long', ['int', 'void *', 'size_t', 'int']);
 const optionOf = declare('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint']);
-const mmapOf = lib.func('mmap', 'intptr_t', ['uintptr_t', 'size_t', 'int', 'int', 'int', 'int64']);
 
 export const AF_INET = 2;
 export const AF_PACKET = 17;
@@ -80,11 +80,32 @@ export function setOption(fd: number, level: number, name: number, value: Uint8A
   return optionOf(fd, level, name, value, value.length);
 }
 
-/** Live memory of a file. */
-export function mapFile(fd: number, lenBytes: number, offset: number): Uint8Array {
-  const at: number | bigint = mmapOf(0, lenBytes, 3, 1 | 0x8000, fd, offset);
-  if (Number(at) === -1) throw new TypeError(`mmap: errno ${koffi.errno()}`);
-  return new Uint8Array(koffi.view(at, lenBytes));
+const ETH_P_ALL_BE = 0x0300;
+const PACKET_OUTGOING = 4;
+const SOCKADDR_LL = 20;
+
+/** A packet socket that sees all of a device; what it sends goes out there. */
+export function packetSocket(ifindex: number): number {
+  const fd = socketOf(AF_PACKET, SOCK_RAW, ETH_P_ALL_BE);
+  const addr = new Uint8Array(SOCKADDR_LL);
+  const view = new DataView(addr.buffer);
+  view.setUint16(0, AF_PACKET, true);
+  view.setUint16(2, ETH_P_ALL_BE, true);
+  view.setInt32(4, ifindex, true);
+  return fd < 0 ? fd : Math.min(fd, bindOf(fd, addr, addr.length) < 0 ? -1 : fd);
+}
+
+/** The frames that came in by a packet socket's device and wait to be read. */
+export function framesIn(fd: number): Uint8Array[] {
+  const frames: Uint8Array[] = [];
+  for (;;) {
+    const bytes = new Uint8Array(4096);
+    const from = new Uint8Array(SOCKADDR_LL);
+    const len = new Uint8Array([SOCKADDR_LL, 0, 0, 0]);
+    const got = recvFromOf(fd, bytes, bytes.length, MSG_DONTWAIT, from, len);
+    if (got < 0) return frames;
+    if (from[10] !== PACKET_OUTGOING) frames.push(bytes.slice(0, got));
+  }
 }
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
