@@ -94,6 +94,8 @@ function ownFile(k: KernelState, path: string): Uint8Array | number {
       return encode([...k.text.symbols()].map((s) => `${s.addr.toString(16)} T ${s.name}\n`).join(''));
     case '/proc/sys/kernel/unprivileged_bpf_disabled':
       return encode(`${k.env.unprivilegedBpfDisabled}\n`);
+    case '/proc/sys/kernel/bpf_stats_enabled':
+      return encode(`${k.env.bpfStatsEnabled ? 1 : 0}\n`);
     case '/sys/devices/system/cpu/possible':
       return encode(k.env.cpus === 1 ? '0\n' : `0-${k.env.cpus - 1}\n`);
     case `/boot/config-${release(k)}`:

@@ -17,6 +17,8 @@ import type { KernelState } from '../kernel-state.ts';
 
 export const BPFFS_ROOT = '/sys/fs/bpf';
 
+const STICKY = 0o1000;
+
 export type Pinned = { readonly kind: 'map'; readonly map: BpfMap } | { readonly kind: 'prog'; readonly prog: BpfProg };
 
 interface Inode {
@@ -43,7 +45,7 @@ export interface Bpffs {
   find(path: string, access: number): Pinned | number;
   /** @errno EEXIST ENOENT ENOTDIR EACCES */
   mkdir(path: string, options?: { mode?: number }): void;
-  /** Removes a pin or, with `rmdir`, an empty directory. @errno ENOENT EISDIR ENOTEMPTY EACCES */
+  /** Removes a pin or, with `rmdir`, an empty directory. @errno ENOENT EISDIR ENOTEMPTY EACCES EPERM */
   unlink(path: string): void;
   rmdir(path: string): void;
   /** Names in a directory, in order of creation. */
@@ -60,6 +62,13 @@ export function createBpffs(k: KernelState): Bpffs {
     if (uid === 0 || k.env.capable(CAP_SYS_ADMIN)) return true;
     const shift = uid === node.uid ? 6 : gid === node.gid ? 3 : 0;
     return ((node.mode >> shift) & 7 & mask) === mask;
+  };
+
+  /** In a directory with the sticky bit only the owner of the name or of the directory removes it. */
+  const mayRemove = (dir: Inode, node: Inode): boolean => {
+    const { uid } = k.env.current;
+    if ((dir.mode & STICKY) === 0 || uid === 0 || k.env.capable(CAP_SYS_ADMIN)) return true;
+    return uid === node.uid || uid === dir.uid;
   };
 
   /** The parts below the mount point; undefined where the path is not on bpffs. */
@@ -115,6 +124,7 @@ export function createBpffs(k: KernelState): Bpffs {
     const name = names.at(-1);
     if (typeof parent === 'number' || !isDir(parent) || name === undefined) return fail(what, path, EPERM);
     if (!allowed(parent, 3)) return fail(what, path, EACCES);
+    if (!mayRemove(parent, node)) return fail(what, path, EPERM);
     if (what === 'rmdir') {
       if (!isDir(node)) return fail(what, path, ENOTDIR);
       if (node.entries.size > 0) return fail(what, path, ENOTEMPTY);
