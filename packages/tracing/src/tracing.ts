@@ -16,7 +16,7 @@ import type { ProbeTarget } from './probe/probe-target.ts';
 import { argumentRegisters, type Registers } from './probe/registers.ts';
 import { argumentsOf56, emitTracepoint } from './raw-tracepoint/emit.ts';
 import { TracePipe } from './stream/trace-pipe.ts';
-import { runSyscall, type SyscallBody, type SyscallResult } from './syscall/run-syscall.ts';
+import { entryPoint, runSyscall, type SyscallBody, type SyscallResult } from './syscall/run-syscall.ts';
 import { SyscallTable } from './syscall/syscall-table.ts';
 import { Tasks } from './task/tasks.ts';
 import { tracepointsOf } from './tracepoint-list.ts';
@@ -93,6 +93,7 @@ export class Tracing {
     kernel.checkpointables.push(checkpointOf(this));
     for (const tracepoint of tracepointsOf(kernel.vmlinux.btf, kernel.types)) kernel.tracepoints.declare(tracepoint);
     this.#events = new TraceEvents(kernel, this.#syscalls);
+    for (const call of this.#syscalls.all) kernel.text.define(entryPoint(call));
   }
 
   /**
@@ -111,11 +112,6 @@ export class Tracing {
   /** Trace events; of those of system calls, the ones that were asked for. */
   get events(): Iterable<TraceEvent> {
     return this.#events.known;
-  }
-
-  /** Whether a system call's trace events have this name. */
-  hasEntryPoint(event: string): boolean {
-    return this.#syscalls.find(event)?.event === event;
   }
 
   /** The perf event behind an fd. @errno EINVAL UsageError: it is none */

@@ -17,13 +17,10 @@ import {
   type PerfEventFile,
 } from './perf-event.ts';
 
-const ENTRY_POINT = /^__x64_sys_/;
-
-/** A function is known by an address, or by the kernel's BTF, or as the entry point of a system call. */
+/** A function is known by an address, or by the kernel's BTF. */
 function isFunction(kernel: KernelServices, name: string): boolean {
   if (kernel.text.byName(name) !== undefined) return true;
-  const isEntryPoint = ENTRY_POINT.test(name) && tracingOf(kernel).hasEntryPoint(name.replace(ENTRY_POINT, ''));
-  if (!isEntryPoint && kernel.vmlinux.btf.findByName(name, BTF_KIND_FUNC) === undefined) return false;
+  if (kernel.vmlinux.btf.findByName(name, BTF_KIND_FUNC) === undefined) return false;
   kernel.text.define(name);
   return true;
 }
