@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createBtfBuilder } from '@tsbpf/btf';
-import { LoaderError, NotSupportedError } from '@tsbpf/uapi';
+import { ENOENT, LoaderError, NotSupportedError } from '@tsbpf/uapi';
 import { FakeSys } from '../../test/fake-sys.ts';
 import { fixture } from '../../test/fixture.ts';
 import { findSecDef } from '../sections/sec-def.ts';
@@ -105,14 +105,27 @@ describe('attaching', () => {
 
   it('finds the function of a system call', () => {
     const secDef = findSecDef('ksyscall/bpf');
-    const funcOf = (files: Record<string, string | Uint8Array>, sectionName: string): unknown => {
-      const system = new FakeSys({ files });
-      attachAuto({ name: 'p', fd: 5, type: 2, expectedAttachType: 0, sys: system, sectionName, secDef });
-      return system.calls.find((c) => c.verb === 'perfEventOpen')?.args;
+    const funcOf = (known: string): unknown => {
+      const system = new FakeSys({ files: FILES });
+      const opened: object[] = [];
+      system.perfEventOpen = (attr: { path?: string }) => {
+        if (attr.path !== known) return -ENOENT;
+        opened.push(attr);
+        return 7;
+      };
+      attachAuto({
+        name: 'p',
+        fd: 5,
+        type: 2,
+        expectedAttachType: 0,
+        sys: system,
+        sectionName: 'ksyscall/bpf',
+        secDef,
+      });
+      return opened.at(-1);
     };
-    const wrapped = { ...FILES, '/proc/kallsyms': 'ffffffff81000000 T __x64_sys_bpf\n' };
-    expect(funcOf(wrapped, 'ksyscall/bpf')).toMatchObject({ path: '__x64_sys_bpf', retprobe: false });
-    expect(funcOf(FILES, 'ksyscall/bpf')).toMatchObject({ path: '__se_sys_bpf' });
+    expect(funcOf('__x64_sys_bpf')).toMatchObject({ path: '__x64_sys_bpf', retprobe: false });
+    expect(funcOf('__se_sys_bpf')).toMatchObject({ path: '__se_sys_bpf' });
   });
 
   it('needs a tracepoint that exists', () => {

@@ -17,7 +17,8 @@ const FIXTURES = fileURLToPath(new URL('../../test/fixtures', import.meta.url));
  * Not those that libbpf 1.1 refuses to open, that pin, or that need what the running kernel lacks; nor arguments tagged
  * as contexts, whose types only later versions put into older kernels.
  */
-const SKIPPED = /^(argctx|legacy|bss|struct_ops|struct_ops_gone|freplace|sections|empty|pinned|kernel)\.|bpfeb/;
+const SKIPPED =
+  /^(families|argctx|legacy|bss|struct_ops|struct_ops_gone|freplace|sections|empty|pinned|kernel)\.|bpfeb/;
 
 const reason = whyNoCapture();
 if (reason !== undefined) console.log(`sanitized BTF: skipped: ${reason}`);

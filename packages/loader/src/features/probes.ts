@@ -103,6 +103,23 @@ export function syscallPrefix(sys: Sys): string | undefined {
   return SYSCALL_PREFIXES[sys.uname().machine];
 }
 
+/**
+ * Whether system calls take their registers in memory: their functions have a prefix then. Where kprobes are perf
+ * events, one on bpf(2) says so; else the kernel's list of names.
+ */
+function syscallWrapper(sys: Sys): boolean {
+  const prefix = syscallPrefix(sys);
+  if (prefix === undefined) return false;
+  const func = `__${prefix}_sys_bpf`;
+  const type = sys.readFile('/sys/bus/event_source/devices/kprobe/type');
+  if (typeof type !== 'number') {
+    const number = Number.parseInt(new TextDecoder().decode(type), 10);
+    return succeeds(sys, sys.perfEventOpen({ type: number, config: 0n, path: func, probeOffset: 0n, pid: -1, cpu: 0 }));
+  }
+  const kallsyms = sys.readFile('/proc/kallsyms');
+  return typeof kallsyms !== 'number' && new TextDecoder().decode(kallsyms).includes(` ${func}\n`);
+}
+
 /** A global function that reads its argument as a context, which only a tag says it is. */
 function argCtxTag(sys: Sys): boolean {
   const b = createBtfBuilder();
@@ -168,11 +185,7 @@ export const PROBES = {
     ),
   bpfCookie: (sys) =>
     loads(sys, [callHelper(BPF_FUNC_get_attach_cookie), exit()], { prog_type: BPF_PROG_TYPE_TRACEPOINT }),
-  syscallWrapper: (sys) => {
-    const prefix = syscallPrefix(sys);
-    const kallsyms = prefix === undefined ? -1 : sys.readFile('/proc/kallsyms');
-    return typeof kallsyms !== 'number' && new TextDecoder().decode(kallsyms).includes(` __${prefix}_sys_bpf\n`);
-  },
+  syscallWrapper,
   argCtxTag,
   /** A program of the simplest kind at all. */
   trivialProg: (sys) =>

@@ -115,7 +115,7 @@ export function loadProgram(state: LoadState, prog: BpfProgram, linked: LinkedPr
   print('warn', `prog '${name}': -- BEGIN PROG LOAD LOG --\n${log}-- END PROG LOAD LOG --`);
   // The kernel blames a helper that does not exist; the rewritten log says what it stands for.
   const why = log === rawLog ? (diagnostic?.message ?? verdictLine(log)) : verdictLine(log);
-  throw new VerifierError(why === undefined ? text : `${text}: ${why}`, {
+  throw new VerifierError(why === undefined || why === '' ? text : `${text}: ${why}`, {
     errno: -fd,
     log,
     insnIdx: diagnostic?.insnIdx ?? lastInsn(log),

@@ -13,7 +13,7 @@ compile() {
 for version in 14 16 19; do
   clang=clang-$version
   command -v "$clang" >/dev/null || { echo "$clang is not there"; continue; }
-  for name in types relocs externs sections empty; do compile "$clang" "$name" "$name.clang$version"; done
+  for name in types relocs externs sections empty families; do compile "$clang" "$name" "$name.clang$version"; done
   compile "$clang" atomics "atomics.clang$version" -mcpu=v3
   compile "$clang" atomics "fetch.clang$version" -mcpu=v3 -DFETCH
 done

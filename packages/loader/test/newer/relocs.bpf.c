@@ -18,9 +18,9 @@ struct no_such_type {
 };
 #pragma clang attribute pop
 
-enum bpf_map_type___mine {
-	BPF_MAP_TYPE_HASH___mine = 77,
-	BPF_MAP_TYPE_NOT_THERE___mine = 78,
+enum tcp_ca_event___mine {
+	CA_EVENT_COMPLETE_CWR___mine = 77,
+	CA_EVENT_NOT_THERE___mine = 78,
 };
 
 struct {
@@ -46,10 +46,10 @@ int relocs(void *ctx)
 	put(3, bpf_core_field_exists(task->pid));
 	put(4, bpf_core_field_exists(task->no_such_member));
 	put(5, bpf_core_field_size(task->pid));
-	put(6, bpf_core_enum_value_exists(enum bpf_map_type___mine, BPF_MAP_TYPE_HASH___mine));
-	put(7, bpf_core_enum_value_exists(enum bpf_map_type___mine, BPF_MAP_TYPE_NOT_THERE___mine));
-	if (bpf_core_enum_value_exists(enum bpf_map_type___mine, BPF_MAP_TYPE_HASH___mine))
-		put(8, bpf_core_enum_value(enum bpf_map_type___mine, BPF_MAP_TYPE_HASH___mine));
+	put(6, bpf_core_enum_value_exists(enum tcp_ca_event___mine, CA_EVENT_COMPLETE_CWR___mine));
+	put(7, bpf_core_enum_value_exists(enum tcp_ca_event___mine, CA_EVENT_NOT_THERE___mine));
+	if (bpf_core_enum_value_exists(enum tcp_ca_event___mine, CA_EVENT_COMPLETE_CWR___mine))
+		put(8, bpf_core_enum_value(enum tcp_ca_event___mine, CA_EVENT_COMPLETE_CWR___mine));
 	put(9, bpf_core_type_id_local(struct task_struct) != 0);
 	put(10, bpf_core_type_id_kernel(struct task_struct) != 0);
 	put(11, bpf_core_type_id_kernel(struct no_such_type));
