@@ -248,7 +248,8 @@ export class NetDevice implements KernelObject {
   /** Detaches all programs; the memory stays until no run can hold it. */
   unregister(): void {
     for (const prog of [this.xdp.native, this.xdp.generic]) prog?.put();
-    for (const { prog } of [...this.tc.ingress, ...this.tc.egress]) prog.put();
+    for (const { prog, actions } of [...this.tc.ingress, ...this.tc.egress])
+      for (const each of [prog, ...actions]) each.put();
     this.tc = NO_FILTERS;
     this.xdp = { native: undefined, generic: undefined };
     this.net.kernel.rcu.callRcu(() => freeDeviceObject(this.net.kernel, this.#object));

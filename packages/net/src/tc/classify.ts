@@ -2,6 +2,7 @@
 // Asking the classifiers of a device. @see net/sched/cls_bpf.c, cls_bpf_classify
 import {
   TC_ACT_OK,
+  TC_ACT_PIPE,
   TC_ACT_QUEUED,
   TC_ACT_RECLASSIFY,
   TC_ACT_REDIRECT,
@@ -9,9 +10,10 @@ import {
   TC_ACT_STOLEN,
   TC_ACT_UNSPEC,
 } from '@tsbpf/uapi';
+import type { BpfProg } from '@tsbpf/core';
 import type { NetDevice } from '../dev/device.ts';
 import type { Skb } from '../skb/skb.ts';
-import type { TcDirection, TcFilter } from './filters.ts';
+import type { TcDirection } from './filters.ts';
 
 /** Handled in hardware only; consumed like a stolen packet. */
 export const TC_ACT_TRAP = 8;
@@ -29,6 +31,9 @@ const NAMES: Readonly<Record<number, string>> = {
 /** Verdicts a program may give by direct action; any other is "ask the next". */
 const VERDICTS: ReadonlySet<number> = new Set([TC_ACT_OK, TC_ACT_SHOT, TC_ACT_STOLEN, TC_ACT_TRAP, TC_ACT_REDIRECT]);
 
+/** Verdicts an action may give, besides going on. */
+const ACTIONS: ReadonlySet<number> = new Set([TC_ACT_OK, TC_ACT_RECLASSIFY, TC_ACT_SHOT, TC_ACT_REDIRECT]);
+
 /** What the classifiers said. */
 export interface TcVerdict {
   readonly verdict: string;
@@ -37,16 +42,30 @@ export interface TcVerdict {
   readonly classid: number;
 }
 
-function runFilter(filter: TcFilter, skb: Skb, direction: TcDirection): number {
+function runOn(prog: BpfProg, skb: Skb, direction: TcDirection): number {
   const { kernel } = skb;
   kernel.mem.write16(skb.off + skb.layout.cb.tcClassid, 0);
   // Programs see the link header, which has been taken off on ingress.
   const linkHeader = direction === 'ingress' ? skb.macLen : 0;
   skb.push(linkHeader);
   skb.computeDataPointers();
-  const result = kernel.runProg(filter.prog, skb.off);
+  const result = kernel.runProg(prog, skb.off);
   skb.pull(direction === 'ingress' ? skb.macLen : 0);
   return result | 0;
+}
+
+/**
+ * Actions in order, while they say to go on. What none of the known verdicts is counts as none at all; a packet that all
+ * let pass is passed. @see net/sched/act_bpf.c, tcf_bpf_act
+ */
+function act(actions: readonly BpfProg[], skb: Skb, direction: TcDirection): number {
+  for (const action of actions) {
+    const result = runOn(action, skb, direction);
+    // An action that leaves it open does what it was set up with: to go on.
+    if (result === TC_ACT_PIPE || result === TC_ACT_UNSPEC) continue;
+    return ACTIONS.has(result) ? result : TC_ACT_UNSPEC;
+  }
+  return TC_ACT_OK;
 }
 
 /** Asks in order until one decides. The packet's tc_index becomes the class of a packet that goes on. */
@@ -57,14 +76,16 @@ export function classify(device: NetDevice, skb: Skb, direction: TcDirection): T
   let code: number = TC_ACT_UNSPEC;
   let classid = 0;
   for (const filter of device.tc[direction]) {
-    const result = runFilter(filter, skb, direction);
+    const result = runOn(filter.prog, skb, direction);
     if (filter.directAction) {
       if (!VERDICTS.has(result)) continue;
       code = result;
       classid = mem.read16(skb.off + skb.layout.cb.tcClassid);
     } else {
       if (result === 0) continue;
-      code = TC_ACT_OK;
+      const action = act(filter.actions, skb, direction);
+      if (action < 0) continue;
+      code = action;
       classid = result === -1 ? 0 : result >>> 0;
     }
     break;

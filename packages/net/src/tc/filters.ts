@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Classifiers at the ingress and egress of a device. @see net/sched/cls_bpf.c, sch_ingress.c
-import { BPF_PROG_TYPE_SCHED_CLS, EEXIST, EINVAL, ENOENT } from '@tsbpf/uapi';
+import { BPF_PROG_TYPE_SCHED_ACT, BPF_PROG_TYPE_SCHED_CLS, EEXIST, EINVAL, ENOENT } from '@tsbpf/uapi';
 import type { BpfProg, KernelServices } from '@tsbpf/core';
 import type { NetDevice } from '../dev/device.ts';
 
@@ -14,6 +14,8 @@ export interface TcFilter {
   readonly handle: number;
   /** The program's result is the verdict; otherwise it is a class. */
   readonly directAction: boolean;
+  /** Programs of type SCHED_ACT that say what becomes of a packet in a class; not with direct action. */
+  readonly actions: readonly BpfProg[];
 }
 
 /** Filters by direction, in the order they are asked. */
@@ -29,12 +31,14 @@ export interface TcAttachOptions {
   /** The lowest free one by default. */
   handle?: number;
   directAction?: boolean;
+  /** Actions, programs of type SCHED_ACT or their fds: asked in order, while they say TC_ACT_PIPE. */
+  actions?: readonly (BpfProg | number)[];
 }
 
-function progOf(kernel: KernelServices, prog: BpfProg | number): BpfProg | number {
+function progOf(kernel: KernelServices, prog: BpfProg | number, type: number): BpfProg | number {
   const file = typeof prog === 'number' ? kernel.fds.get(prog, 'prog') : { prog };
   if (typeof file === 'number') return file;
-  return file.prog.type === BPF_PROG_TYPE_SCHED_CLS ? file.prog : -EINVAL;
+  return file.prog.type === type ? file.prog : -EINVAL;
 }
 
 /** Adds a classifier: its handle, or -errno. Among those of a priority the newest is asked first. */
@@ -46,10 +50,17 @@ export function attachTcFilter(device: NetDevice, prog: BpfProg | number, option
   let handle = options.handle ?? 1;
   if (taken.has(handle) && options.handle !== undefined) return -EEXIST;
   while (taken.has(handle)) handle++;
-  const found = progOf(device.net.kernel, prog);
+  const { kernel } = device.net;
+  const found = progOf(kernel, prog, BPF_PROG_TYPE_SCHED_CLS);
   if (typeof found === 'number') return found;
-  found.get();
-  const filter: TcFilter = { prog: found, priority, handle, directAction: options.directAction ?? false };
+  const actions: BpfProg[] = [];
+  for (const each of options.actions ?? []) {
+    const action = progOf(kernel, each, BPF_PROG_TYPE_SCHED_ACT);
+    if (typeof action === 'number') return action;
+    actions.push(action);
+  }
+  for (const each of [found, ...actions]) each.get();
+  const filter: TcFilter = { prog: found, priority, handle, directAction: options.directAction ?? false, actions };
   const before = filters.filter((other) => other.priority < priority);
   const behind = filters.filter((other) => other.priority >= priority);
   device.tc = { ...device.tc, [direction]: [...before, filter, ...behind] };
@@ -62,6 +73,6 @@ export function detachTcFilter(device: NetDevice, options: { direction: TcDirect
   const filter = filters.find(({ handle }) => handle === options.handle);
   if (filter === undefined) return -ENOENT;
   device.tc = { ...device.tc, [options.direction]: filters.filter((other) => other !== filter) };
-  filter.prog.put();
+  for (const prog of [filter.prog, ...filter.actions]) prog.put();
   return 0;
 }

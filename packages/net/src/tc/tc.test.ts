@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, it } from 'vitest';
 import { buildPacket, encodePcap, parseMac, readCapture } from '@tsbpf/capture';
-import { BPF_PROG_TYPE_SCHED_CLS, BPF_PROG_TYPE_XDP, EEXIST, EINVAL, ENOENT, ENODEV } from '@tsbpf/uapi';
+import {
+  BPF_PROG_TYPE_SCHED_ACT,
+  BPF_PROG_TYPE_SCHED_CLS,
+  BPF_PROG_TYPE_XDP,
+  EEXIST,
+  EINVAL,
+  ENOENT,
+  ENODEV,
+} from '@tsbpf/uapi';
 import { nativeKernel, type NativeRun } from '../../test/native-kernel.ts';
 import { Skb } from '../skb/skb.ts';
 
@@ -239,5 +247,39 @@ describe('what a device sent', () => {
     eth0.send(frame(3));
     const capture = readCapture(encodePcap(eth0.transmitted));
     expect(capture.packets.map(({ data }) => data)).toEqual([frame(), frame(3)]);
+  });
+});
+
+describe('actions', () => {
+  it('say what becomes of a packet that a classifier put into a class', () => {
+    const { net, prog } = nativeKernel();
+    const eth0 = net.createDevice({ name: 'eth0' });
+    let results: number[] = [];
+    const ran: number[] = [];
+    const actions = [0, 1].map(
+      (at) =>
+        prog(BPF_PROG_TYPE_SCHED_ACT, () => {
+          ran.push(at);
+          return results[at] ?? 0;
+        }).prog,
+    );
+    eth0.attachTc(prog(BPF_PROG_TYPE_SCHED_CLS, () => 5).prog, { direction: 'ingress', actions });
+    const verdict = (...given: number[]): unknown => {
+      results = given;
+      ran.length = 0;
+      const { tc } = eth0.receive(new Uint8Array(60));
+      return [tc?.code, tc?.classid, ran.length];
+    };
+    // 3 goes on, as -1 does; 2 drops; 9 is none of the verdicts, so that the next classifier is asked.
+    expect([verdict(3, 0), verdict(-1, 2), verdict(2, 0), verdict(9, 0), verdict(3, 3)]).toEqual([
+      [0, 5, 2],
+      [2, 5, 2],
+      [2, 5, 1],
+      [-1, 0, 1],
+      [0, 5, 2],
+    ]);
+    expect(() =>
+      eth0.attachTc(prog(BPF_PROG_TYPE_SCHED_CLS, () => 1).prog, { direction: 'ingress', actions: [99] }),
+    ).toThrow();
   });
 });
