@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
 export { netRegistries } from './registries.ts';
 export { Net, netOf } from './net-state.ts';
-export { NetDevice, type DeviceEvent, type DeviceOptions, type SavedDevice, type TransmittedFrame } from './dev/device.ts';
+export {
+  NetDevice,
+  type DeviceEvent,
+  type DeviceOptions,
+  type SavedDevice,
+  type TransmittedFrame,
+} from './dev/device.ts';
 export type { NetNamespace } from './dev/namespace.ts';
 export type { ReceiveResult } from './dev/receive.ts';
 export type { RedirectOutcome } from './xdp/redirect.ts';
@@ -83,3 +89,4 @@ export type { TunnelKey } from './world/tunnel.ts';
 export type { XfrmState } from './world/sec-path.ts';
 export { Topology, TopologyHost, type TopologyEvent } from './topology/topology.ts';
 export { XdpSocket, XdpSockets, type XdpDescriptor, type XdpFrame, type XdpSocketOptions } from './xsk/xdp-socket.ts';
+export { receiversOf, type ReceiverOptions, type RemoteEvent, type RemoteReceiver } from './lirc/remote.ts';

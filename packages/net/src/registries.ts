@@ -33,6 +33,8 @@ import { sockMapHelpers } from './helpers/sock-map.ts';
 import { sockCastHelpers } from './helpers/sock-cast.ts';
 import { xdpAdjustHelpers } from './helpers/xdp-adjust.ts';
 import { xdpRedirectHelpers } from './helpers/xdp-redirect.ts';
+import { lircAttachRow, lircVerbs } from './lirc/attach.ts';
+import { lircHelpers } from './lirc/helpers.ts';
 import { cpuMapType } from './maps/cpumap.ts';
 import { devMapHashType } from './maps/devmap-hash.ts';
 import { devMapType } from './maps/devmap.ts';
@@ -65,6 +67,7 @@ const PROG_OPS: Readonly<Record<number, ProgOps>> = {
 /** Bodies of networking's helpers. */
 export const netHelpers: readonly HelperRow[] = [
   ...fibLookupHelpers,
+  ...lircHelpers,
   ...msgDataHelpers,
   ...selectReuseportHelpers,
   ...skRedirectHelpers,
@@ -108,8 +111,8 @@ export function netRegistries(): Registries {
     helpers: netHelpers,
     mapTypes: netMapTypes,
     ptrClasses: netPtrClasses,
-    attach: [sockMapAttachRow, flowDissectorAttachRow],
-    verbs: [netVerbs],
+    attach: [sockMapAttachRow, lircAttachRow, flowDissectorAttachRow],
+    verbs: [netVerbs, lircVerbs],
     structOps: [tcpCongestionOps],
   };
 }
