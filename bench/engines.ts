@@ -7,7 +7,7 @@ import { VerifierError } from 'tsbpf';
 import { INTERPRETER_SAMPLE_NS, measure, net, nsOf, ratios, SAMPLE_NS, timed, type Timed } from './measure.ts';
 import { PROGRAMS } from './program-set.ts';
 import { geomean, median, quartiles } from './statistics.ts';
-import { simulatedSys, Target } from './target.ts';
+import { simulatedKernel, Target } from './target.ts';
 
 const wanted = process.argv.slice(2);
 const programs = PROGRAMS.filter(({ name }) => name === 'trivial' || wanted.length === 0 || wanted.includes(name));
@@ -25,9 +25,9 @@ function openKernel(): Timed | string {
 }
 
 const engines = {
-  interpreter: timed(new Target(simulatedSys('interpreter'), names, { ownClock: false }), INTERPRETER_SAMPLE_NS),
-  jit: timed(new Target(simulatedSys('jit'), names, { ownClock: false }), SAMPLE_NS),
-  atomics: timed(new Target(simulatedSys('atomics'), names, { ownClock: false }), SAMPLE_NS),
+  interpreter: timed(new Target(simulatedKernel('interpreter'), names, { ownClock: false }), INTERPRETER_SAMPLE_NS),
+  jit: timed(new Target(simulatedKernel('jit'), names, { ownClock: false }), SAMPLE_NS),
+  atomics: timed(new Target(simulatedKernel('atomics'), names, { ownClock: false }), SAMPLE_NS),
 };
 const opened = openKernel();
 const kernel = typeof opened === 'string' ? undefined : opened;

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { createInterpreter } from '@tsbpf/interpreter';
 import { createJit } from '@tsbpf/jit';
-import { createKernel } from '@tsbpf/kernel';
+import { createKernel, type Kernel } from '@tsbpf/kernel';
 import { netOf } from '@tsbpf/net';
 import { BPF_PROG_TEST_RUN, InternalError, type Sys, type TestRunAttr } from '@tsbpf/uapi';
 import { verify } from '@tsbpf/verifier';
@@ -55,7 +55,7 @@ export class Target {
 }
 
 /** A simulated kernel with one engine. */
-export function simulatedSys(engine: EngineName): Sys {
+export function simulatedKernel(engine: EngineName): Kernel {
   const kernel = createKernel({
     version: '5.6',
     registries: defaultRegistries(),

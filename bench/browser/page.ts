@@ -2,7 +2,7 @@
 // The benchmark of a page: both engines on the same programs.
 import { INTERPRETER_SAMPLE_NS, measure, nsOf, SAMPLE_NS, timed } from '../measure.ts';
 import { PROGRAMS } from '../program-set.ts';
-import { simulatedSys, Target } from '../target.ts';
+import { simulatedKernel, Target } from '../target.ts';
 
 /** Nanoseconds of a run, by engine. */
 export interface BrowserRow {
@@ -17,7 +17,7 @@ export interface BrowserRow {
 export async function main(): Promise<BrowserRow[]> {
   const names = PROGRAMS.map(({ name }) => name);
   const at = (engine: 'jit' | 'atomics' | 'interpreter', sampleNs: number) =>
-    timed(new Target(simulatedSys(engine), names, { ownClock: false }), sampleNs);
+    timed(new Target(simulatedKernel(engine), names, { ownClock: false }), sampleNs);
   const jit = at('jit', SAMPLE_NS);
   const atomics = at('atomics', SAMPLE_NS);
   const interpreter = at('interpreter', INTERPRETER_SAMPLE_NS);

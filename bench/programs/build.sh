@@ -4,6 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 clang=${CLANG:-clang-16}
-"$clang" -target bpf -mcpu=v3 -g -O2 -Wall -Werror -I"/usr/include/$(uname -m)-linux-gnu" \
-  -fdebug-prefix-map="$PWD"=. -c programs.bpf.c -o programs.bpf.o
-"${LLVM_STRIP:-llvm-strip-16}" -g programs.bpf.o
+for source in *.bpf.c; do
+  object=${source%.c}.o
+  "$clang" -target bpf -mcpu=v3 -g -O2 -Wall -Werror -I"/usr/include/$(uname -m)-linux-gnu" \
+    -fdebug-prefix-map="$PWD"=. -c "$source" -o "$object"
+  "${LLVM_STRIP:-llvm-strip-16}" -g "$object"
+done

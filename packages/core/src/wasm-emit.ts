@@ -31,6 +31,8 @@ export interface WasmCall extends WasmEmit {
   arg(index: number): void;
   /** Pushes all bits of R1 to R5: i64. */
   arg64(index: number): void;
+  /** Emits the ordinary call, which leaves R0 on the stack: i64. For a helper that has code for the usual case only. */
+  otherwise?(): void;
 }
 
 /**

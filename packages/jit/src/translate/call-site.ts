@@ -8,11 +8,12 @@ import { SCRATCH } from './source.ts';
 import { withTemp } from './temp.ts';
 
 /** The place of a call, for what emits code of its own there. */
-export function wasmCall(body: Body): WasmCall {
+export function wasmCall(body: Body, ordinary: Pick<WasmCall, 'otherwise'> = {}): WasmCall {
   const { fn, unit } = body;
   const { kernel, sharedMemory } = unit.source;
   if (kernel === undefined) throw new InternalError('a bare program calls a helper of the kernel');
   return {
+    ...ordinary,
     fn,
     kernel,
     sharedMemory,

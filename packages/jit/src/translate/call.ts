@@ -18,7 +18,8 @@ export function emitCall(body: Body, insn: Insn, idx: number): void {
   }
   const link = body.unit.source.call(idx);
   if (link.kind === 'tailCall') return emitTailCall(body, idx, link.map);
-  if (link.inline?.(wasmCall(body)) !== true) emitOutCall(body, link);
+  const otherwise = (): void => emitOutCall(body, link);
+  if (link.inline?.(wasmCall(body, { otherwise })) !== true) otherwise();
   body.set(0);
   body.forgetCallerSaved();
 }

@@ -56,7 +56,7 @@ export const skStorageMapType: MapTypeDef<SkStorageMap> = defineMapType<SkStorag
     const costBytes = MAP_SIZE + roundUpPow2(kernel.env.cpus) * BUCKET_SIZE;
     return chargeAndAlloc(kernel, costBytes, () => {
       const listOff = mapStructSize(kernel.types);
-      const off = kernel.mem.alloc(listOff + 8, { kind: 'map', name: 'sk_storage', writable: false });
+      const off = kernel.mem.alloc(listOff + 16, { kind: 'map', name: 'sk_storage', writable: false });
       if (off === 0) return undefined;
       const cacheIndex = skStoragesOf(kernel).nextCacheIndex();
       const init = { def: skStorageMapType, kernel, params, off, regionOff: off, costBytes };

@@ -2,7 +2,7 @@
 // Values that programs keep with a socket: finding, adding, taking away. @see net/core/bpf_sk_storage.c
 import { BPF_EXIST, BPF_F_LOCK, EINVAL, ENOENT, ENOMEM, InternalError } from '@tsbpf/uapi';
 import type { Errno, KernelServices } from '@tsbpf/core';
-import { copyValueIn, MapObject, presenceError, type MapInit } from '@tsbpf/maps';
+import { copyValueIn, MapObject, mapStructSize, presenceError, type MapInit } from '@tsbpf/maps';
 import { readField, writeField } from '../dev/fields.ts';
 import { listAdd, listRemove } from '../dev/list.ts';
 import { readPointer, writePointer } from '../dev/pointer.ts';
@@ -20,12 +20,18 @@ export class SkStorageMap extends MapObject {
     super(init);
     this.listOff = init.listOff;
     this.cacheIndex = init.cacheIndex;
+    init.kernel.mem.write32(init.off + cacheSlotAt(init.kernel), STORAGE.cache + init.cacheIndex * 8);
   }
 
   /** Bytes charged to a socket for a value. */
   get elemBytes(): number {
     return ELEM_STRUCT_SIZE + this.valueSize;
   }
+}
+
+/** Where a map says which slot of a socket's cache it uses: bytes from the start of the storage. */
+export function cacheSlotAt(kernel: Pick<KernelServices, 'types'>): number {
+  return mapStructSize(kernel.types) + 8;
 }
 
 const OMEM = 'sock.sk_omem_alloc';
