@@ -86,13 +86,14 @@ export function runOnce(net: NetKernel, prog: RandomProgram, fd: number, by: { r
   }
   const { state } = net.kernel;
   const { mem } = state;
-  const ctx = mem.alloc(flavour.ctxBytes, { kind: 'ctx', name: 'random' });
+  // A tracepoint has at least what the program says it reaches, or it is not attached.
+  const bytes = Math.max(flavour.ctxBytes, (net.progOf(fd).verified.maxCtxOffset + 7) & ~7);
+  const ctx = mem.alloc(bytes, { kind: 'ctx', name: 'random' });
   let buffer = 0;
   try {
-    for (let i = 0; i < flavour.ctxBytes; i += 8) mem.write64(ctx + i, BigInt.asUintN(64, word(pool, random)));
+    for (let i = 0; i < bytes; i += 8) mem.write64(ctx + i, BigInt.asUintN(64, word(pool, random)));
     const target = net.progOf(fd);
     if (flavour.tpBuffer === true) {
-      // A tracepoint has at least what the program says it reaches.
       buffer = mem.alloc(Math.max(8, target.verified.maxTpAccess), { kind: 'object', name: 'tracepoint buffer' });
       mem.write64(ctx, mem.toAddr(buffer));
     }

@@ -373,6 +373,24 @@ function functionBody(random: Random): ProgramItem[] {
   return [FUNCTION, ...random.pick(bodies)];
 }
 
+/** A function hands the address of its stack to its caller. */
+function stackOfFunction(w: Writer): void {
+  w.put(stMem(BPF_DW, 10, TRAP_OFF, 0), mov64Reg(1, 10), alu64Imm(BPF_ADD, 1, TRAP_OFF), callPseudo(FUNCTION));
+  if (w.random.chance(0.5)) w.put(ldxMem(BPF_DW, 0, 10, TRAP_OFF));
+  w.put(ldxMem(BPF_DW, 3, 0, w.random.pick([-8, -8, 0])));
+}
+
+function handsStack(random: Random): ProgramItem[] {
+  const hand = [mov64Reg(0, 10), mov64Reg(3, 10)];
+  return [
+    FUNCTION,
+    stMem(BPF_DW, 10, -8, 1),
+    ...hand,
+    ...(random.chance(0.5) ? [stxMem(BPF_DW, 1, 3, 0), mov64Imm(0, 0)] : []),
+    exit(),
+  ];
+}
+
 /** A pointer into the packet is kept while a function changes the packet. */
 function packetOfCaller(w: Writer): void {
   const { packet } = w.flavour;
@@ -475,6 +493,7 @@ export const CALL_NEAR_MISSES: readonly NearMiss[] = [
     write: packetOfCaller,
     functions: () => [FUNCTION, callHelper(39), exit()],
   },
+  { name: "a function's stack", for: functions, write: stackOfFunction, functions: handsStack },
   { name: 'deep stacks', for: functions, write: deepStack, functions: deepBody },
   { name: 'an endless loop', for: root, write: endless },
   { name: 'a result', for: ({ returns }) => returns !== undefined, write: result },

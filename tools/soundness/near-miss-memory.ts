@@ -163,6 +163,28 @@ function packetSide(w: Writer): void {
   w.put(done, skip);
 }
 
+/** What was compared with the packet's end is moved by a number, or something moved is used instead of it. */
+function movedPacket(w: Writer): void {
+  const { packet } = w.flavour;
+  if (packet === undefined) return;
+  const { random } = w;
+  const skip = w.label();
+  w.put(ldxMem(BPF_W, 7, 6, packet.data), ldxMem(BPF_W, 8, 6, packet.end));
+  input(w, 3);
+  input(w, 5);
+  for (const reg of [3, 5]) atMost(w, reg, random.pick([1, 3, 7, 15]), skip);
+  if (random.chance(0.4)) w.put(alu64Reg(BPF_ADD, 7, 5));
+  const way = random.below(4);
+  const [base, other] = [7, 9];
+  if (way !== 0) w.put(mov64Reg(other, base), alu64Reg(BPF_ADD, other, 3));
+  const range = random.pick([14, 20, 34]);
+  const compared = way === 2 ? other : base;
+  w.put(mov64Reg(4, compared), alu64Imm(BPF_ADD, 4, range), jmpReg(BPF_JGT, 4, 8, skip));
+  if (way === 0) w.put(alu64Reg(random.chance(0.8) ? BPF_ADD : BPF_SUB, base, 3));
+  else if (way === 3) w.put(mov64Reg(other, base), alu64Reg(BPF_ADD, other, 3));
+  w.put(ldxMem(BPF_B, 2, way === 0 || way === 2 ? base : other, random.pick([range - 1, range - 1, 0])), skip);
+}
+
 /** A pointer into the packet is kept, in a register or on the stack, while a helper changes the packet. */
 function stalePacket(w: Writer): void {
   const { packet, buffer } = w.flavour;
@@ -439,6 +461,7 @@ export const MEMORY_NEAR_MISSES: readonly NearMiss[] = [
   { name: 'a constant offset', write: constantOffset },
   { name: 'a side of the packet', for: packets, write: packetSide },
   { name: 'a side of the packet, again', for: packets, write: packetSide },
+  { name: 'a packet pointer moved', for: packets, write: movedPacket },
   {
     name: 'a packet that changed',
     for: ({ buffer, packet }) => buffer === 'xdp' || (buffer === 'skb' && packet?.write === true),

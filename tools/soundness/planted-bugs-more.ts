@@ -10,10 +10,10 @@ export const MORE_PLANTED_BUGS: readonly PlantedBug[] = [
     to: 'sarHi(valueHi, k), shrLo(a.maskLo, maskHi, k), shrHi(maskHi, k));',
   },
   {
-    name: 'MUL: operands that may be negative',
+    name: 'MUL: operands of more than 32 bits',
     file: 'scalar/alu.ts',
     from: 'if (src.sminHi < 0 || d.sminHi < 0 || src.umaxHi !== 0 || d.umaxHi !== 0) {',
-    to: 'if (src.umaxHi !== 0 || d.umaxHi !== 0) {',
+    to: 'if (src.sminHi < 0 || d.sminHi < 0) {',
   },
   {
     name: 'MUL: the high word of the maximum',
@@ -22,9 +22,9 @@ export const MORE_PLANTED_BUGS: readonly PlantedBug[] = [
     to: 'd.umaxHi = 0;',
   },
   {
-    name: 'MUL: unknown bits of one operand only',
+    name: 'MUL: unknown bits of an operand',
     file: 'scalar/tnum-mul.ts',
-    from: '  addShifted(product, b.maskLo, b.maskHi, a.valueLo, a.valueHi);\n',
+    from: '  addShifted(product, a.maskLo, a.maskHi, b.maskLo | b.valueLo, b.maskHi | b.valueHi);\n',
     to: '',
   },
   {

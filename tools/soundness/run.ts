@@ -2,7 +2,7 @@
 // The soundness net. See README.md.
 //   npx tsx --conditions=@tsbpf/source tools/soundness/run.ts --seed 1 --count 1000 [--why] [--show]
 //   npx tsx --conditions=@tsbpf/source tools/soundness/run.ts --mutants --seed 1 --count 10000
-//   npx tsx --conditions=@tsbpf/source tools/soundness/run.ts --plant --seconds 600 [--only REGEXP]
+//   npx tsx --conditions=@tsbpf/source tools/soundness/run.ts --plant --seconds 600 [--only REGEXP] [--skip N]
 import { parseArgs } from 'node:util';
 import { Coverage } from './coverage.ts';
 import { randomProgram } from './generate.ts';
@@ -23,6 +23,7 @@ const { values } = parseArgs({
     plant: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '600' },
     only: { type: 'string', default: '' },
+    skip: { type: 'string', default: '0' },
     show: { type: 'boolean', default: false },
     table: { type: 'boolean', default: false },
   },
@@ -117,7 +118,9 @@ function mutate(): number {
 }
 
 async function plantAll(): Promise<number> {
-  const bugs = [...PLANTED_BUGS, ...MORE_PLANTED_BUGS].filter(({ name }) => new RegExp(values.only).test(name));
+  const bugs = [...PLANTED_BUGS, ...MORE_PLANTED_BUGS]
+    .filter(({ name }) => new RegExp(values.only).test(name))
+    .slice(Number(values.skip));
   let found = 0;
   for (const bug of bugs) {
     const { foundBy, what, programs, seconds, cpuSeconds } = await hunt(bug, {

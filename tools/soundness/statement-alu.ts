@@ -6,7 +6,11 @@ import {
   alu64Imm,
   alu64Reg,
   endian,
+  ja,
+  jmp32Imm,
+  jmp32Reg,
   jmpImm,
+  jmpReg,
   ldImm64,
   mov32Imm,
   mov32Reg,
@@ -14,14 +18,26 @@ import {
   mov64Reg,
   neg32,
   neg64,
+  type ProgramItem,
 } from '../../packages/insn/src/index.ts';
 import {
   BPF_ADD,
   BPF_AND,
   BPF_ARSH,
+  BPF_B,
   BPF_DIV,
+  BPF_DW,
+  BPF_H,
+  BPF_JEQ,
+  BPF_JGE,
   BPF_JGT,
   BPF_JLE,
+  BPF_JLT,
+  BPF_JNE,
+  BPF_JSET,
+  BPF_JSGE,
+  BPF_JSGT,
+  BPF_JSLE,
   BPF_JSLT,
   BPF_LSH,
   BPF_MOD,
@@ -29,12 +45,19 @@ import {
   BPF_OR,
   BPF_RSH,
   BPF_SUB,
+  BPF_W,
   BPF_XOR,
 } from '../../packages/uapi/src/index.ts';
-import { NUM } from './kinds.ts';
+import { NONE, NUM } from './kinds.ts';
+import { input } from './statement-input.ts';
 import type { Writer } from './writer.ts';
 
 const OPS = [BPF_ADD, BPF_SUB, BPF_MUL, BPF_OR, BPF_AND, BPF_XOR, BPF_LSH, BPF_RSH, BPF_ARSH, BPF_DIV, BPF_MOD];
+/** Conditional jumps. */
+export const JUMPS = [
+  ...[BPF_JEQ, BPF_JNE, BPF_JGT, BPF_JGE, BPF_JLT, BPF_JLE],
+  ...[BPF_JSET, BPF_JSGT, BPF_JSGE, BPF_JSLT, BPF_JSLE],
+];
 const SHIFTS = [BPF_LSH, BPF_RSH, BPF_ARSH];
 
 /** One operation on numbers. */
@@ -132,4 +155,57 @@ export function bounded(w: Writer, reg: number): number {
   if (random.chance(0.1)) w.put(alu64Imm(BPF_OR, reg, 0));
   w.set(reg, w.kind(reg).is === 'num' ? { is: 'num', max } : w.kind(reg));
   return max;
+}
+
+const LIMITS = [0, 1, 2, 3, 5, 7, 8, 10, 100, 255, 256, 1000, 0xffff, 0x10000, 0x7ffffffe, 0x7fffffff];
+
+function limit(w: Writer): number {
+  const { random } = w;
+  const value = random.chance(0.5) ? random.pick(LIMITS) : random.between(0, 40);
+  return random.chance(0.3) ? -value : value;
+}
+
+/** Two numbers from outside, in ranges that comparisons tell; computed with, and compared again. */
+export function rangedArithmetic(w: Writer): void {
+  const { random } = w;
+  const done = w.label();
+  const [a, b] = [3, 4];
+  const compare = (reg: number): void => {
+    const op = random.pick(JUMPS);
+    const wide = random.chance(0.7);
+    const byReg = random.chance(0.25);
+    const [other, imm] = [random.pick([2, 5]), limit(w)];
+    if (byReg) w.put(wide ? mov64Imm(other, imm) : mov32Imm(other, imm));
+    const to = (label: string): ProgramItem => {
+      if (!byReg) return (wide ? jmpImm : jmp32Imm)(op, reg, imm, label);
+      // Of both orders.
+      return random.chance(0.5)
+        ? (wide ? jmpReg : jmp32Reg)(op, reg, other, label)
+        : (wide ? jmpReg : jmp32Reg)(op, other, reg, label);
+    };
+    if (random.chance(0.5)) w.put(to(done));
+    else {
+      const on = w.label();
+      w.put(to(on), ja(done), on);
+    }
+  };
+  for (const reg of [a, b]) input(w, reg, random.pick([BPF_DW, BPF_DW, BPF_DW, BPF_W, BPF_H, BPF_B]));
+  for (const reg of [a, b]) for (let times = random.below(3); times > 0; times--) compare(reg);
+  for (let times = random.between(1, 3); times > 0; times--) {
+    const op = random.pick(OPS);
+    const [dst, src] = random.chance(0.7) ? [a, b] : [b, a];
+    const wide = random.chance(0.65);
+    const way = random.below(3);
+    if (way === 0 && op !== BPF_DIV && op !== BPF_MOD) w.put((wide ? alu64Reg : alu32Reg)(op, dst, src));
+    else if (way === 1 && !SHIFTS.includes(op)) {
+      const imm = limit(w);
+      w.put((wide ? alu64Imm : alu32Imm)(op, dst, imm === 0 && (op === BPF_DIV || op === BPF_MOD) ? 3 : imm));
+    } else w.put((wide ? alu64Imm : alu32Imm)(op, dst, operand(w, op, wide)));
+  }
+  if (random.chance(0.5)) compare(random.pick([a, b]));
+  if (random.chance(0.3)) w.put(mov64Reg(5, a), alu64Imm(BPF_ADD, 5, 1));
+  else w.put(mov64Imm(5, 0));
+  w.put(done);
+  for (const reg of [a, b]) w.set(reg, NUM);
+  for (const reg of [2, 5]) w.set(reg, NONE);
 }

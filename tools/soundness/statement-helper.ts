@@ -181,8 +181,9 @@ export function helperStatement(w: Writer): void {
     storage(w);
     return w.called(NUM);
   }
-  const calls: Call[] = [simple(5), simple(7), simple(8), update, update, remove, queue, queue];
-  if (w.single && flavour.type !== BPF_PROG_TYPE_TRACING) calls.push(tailCall);
+  const calls: Call[] = [simple(8), update, update, remove, queue, queue];
+  if (flavour.name !== 'sysctl') calls.push(simple(5), simple(7));
+  if (w.single && flavour.type !== BPF_PROG_TYPE_TRACING && flavour.name !== 'sysctl') calls.push(tailCall);
   if (flavour.tracing === true) calls.push(comm, probeRead, print, simple(14));
   if (flavour.name === 'kprobe' || flavour.name === 'tracepoint') calls.push(output, stackId, getStack);
   if (flavour.buffer !== undefined && flavour.buffer !== 'flow' && !w.users) calls.push(output);

@@ -173,7 +173,7 @@ function innerLookup(w: Writer): void {
 /** A value with a lock: taken, used, given back. */
 export function lockStatement(w: Writer): void {
   const { random, maps, flavour } = w;
-  if (flavour.tracing === true || flavour.name === 'socket') return;
+  if (w.users || (flavour.buffer !== 'xdp' && flavour.buffer !== 'skb')) return;
   const before = w.belief();
   lookup(w, maps.locked);
   const done = w.label();

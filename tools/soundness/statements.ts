@@ -12,21 +12,8 @@ import {
   mov64Reg,
   type ProgramItem,
 } from '../../packages/insn/src/index.ts';
-import {
-  BPF_ADD,
-  BPF_JEQ,
-  BPF_JGE,
-  BPF_JGT,
-  BPF_JLE,
-  BPF_JLT,
-  BPF_JNE,
-  BPF_JSET,
-  BPF_JSGE,
-  BPF_JSGT,
-  BPF_JSLE,
-  BPF_JSLT,
-} from '../../packages/uapi/src/index.ts';
-import { arithmetic, boundNumber, constant } from './statement-alu.ts';
+import { BPF_ADD, BPF_JLT } from '../../packages/uapi/src/index.ts';
+import { JUMPS, arithmetic, boundNumber, constant, rangedArithmetic } from './statement-alu.ts';
 import { helperStatement } from './statement-helper.ts';
 import { lookupStatement, lockStatement, valueAccess } from './statement-map.ts';
 import {
@@ -43,10 +30,6 @@ import { objectAccess } from './statement-object.ts';
 import { contextSocket, socketStatement } from './statement-socket.ts';
 import type { Writer } from './writer.ts';
 
-const JUMPS = [
-  ...[BPF_JEQ, BPF_JNE, BPF_JGT, BPF_JGE, BPF_JLT, BPF_JLE],
-  ...[BPF_JSET, BPF_JSGT, BPF_JSGE, BPF_JSLT, BPF_JSLE],
-];
 const LOOP_COUNTER = 9;
 
 export class Statements {
@@ -72,7 +55,8 @@ export class Statements {
     const objects = flavour.flowKeys !== undefined || flavour.tpBuffer === true || flavour.pointers !== undefined;
     if (objects && w.random.chance(0.2)) return objectAccess(w);
     const choice = w.random.below(this.#depth < 3 ? 100 : 78);
-    if (choice < 12) arithmetic(w);
+    if (choice < 9) arithmetic(w);
+    else if (choice < 12) rangedArithmetic(w);
     else if (choice < 16) inputStatement(w);
     else if (choice < 19) constant(w);
     else if (choice < 26) boundNumber(w);
