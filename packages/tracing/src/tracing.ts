@@ -240,7 +240,7 @@ export class Tracing {
    * @errno EINVAL UsageError: not such a map; EMFILE UsageError
    */
   perfBuffer(map: { readonly fd: number }, options: PerfBufferOptions = {}): PerfBuffer {
-    return new PerfBuffer(this.kernel, map.fd, options);
+    return new PerfBuffer(this.kernel, this, { ...options, mapFd: map.fd });
   }
 
   /** A kernel function is entered, or an instruction `offset` bytes into it reached. */

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: MIT
 // perf_event_open(2), as far as programs are concerned.
 import { BTF_KIND_FUNC } from '@tsbpf/btf';
-import { CAP_SYS_ADMIN, EACCES, EINVAL, ENOENT, ENOMEM, ESRCH, type PerfEventOpenAttr } from '@tsbpf/uapi';
+import { CAP_SYS_ADMIN, EACCES, EINVAL, ENOENT, ESRCH, type PerfEventOpenAttr } from '@tsbpf/uapi';
 import type { KernelServices } from '@tsbpf/core';
 import type { TraceEvent } from '../event/trace-event.ts';
 import type { ProbeTarget } from '../probe/probe-target.ts';
 import { tracingOf } from '../tracing.ts';
-import { fdQuery } from './fd-query.ts';
+import { installEvent } from './install-event.ts';
 import {
   PERF_TYPE_HARDWARE,
   PERF_TYPE_KPROBE,
   PERF_TYPE_SOFTWARE,
   PERF_TYPE_TRACEPOINT,
   PERF_TYPE_UPROBE,
-  PerfEvent,
-  type PerfEventFile,
 } from './perf-event.ts';
 
 /** A function is known by an address, or by the kernel's BTF. */
@@ -62,21 +60,5 @@ export function openPerfEvent(kernel: KernelServices, attr: PerfEventOpenAttr): 
   if (pid > 0 && pid !== kernel.env.current.pid) return -ESRCH;
   const target = targetOf(kernel, attr);
   if (typeof target === 'number') return target;
-  const off = kernel.mem.alloc(kernel.types.sizeOf('perf_event'), { kind: 'perf_event' });
-  if (off === 0) return -ENOMEM;
-
-  const tracing = tracingOf(kernel);
-  const event = new PerfEvent(kernel, { ...attr }, off, { target, counter: tracing.records });
-  kernel.objects.add(event);
-  tracing.hold(event);
-  const file: PerfEventFile & { taskFdQuery(): object | number } = {
-    kind: 'perf_event',
-    name: '[perf_event]',
-    event,
-    release: () => tracing.drop(event),
-    taskFdQuery: () => fdQuery(event),
-  };
-  const fd = kernel.fds.install(file);
-  if (fd < 0) file.release();
-  return fd;
+  return installEvent(kernel, tracingOf(kernel), attr, target);
 }

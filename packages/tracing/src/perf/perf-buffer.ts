@@ -2,7 +2,7 @@
 import { EINVAL, UsageError } from '@tsbpf/uapi';
 import type { KernelServices } from '@tsbpf/core';
 import { follow, Wake, type Source } from '../stream/wake.ts';
-import { openPerfEvent } from './open.ts';
+import { installEvent, type EventHolder } from './install-event.ts';
 import { PERF_COUNT_SW_BPF_OUTPUT, PERF_TYPE_SOFTWARE, type PerfEvent, type PerfRecord } from './perf-event.ts';
 
 /** A record, and the CPU whose ring it was in. */
@@ -26,8 +26,12 @@ export class PerfBuffer implements AsyncIterable<CpuRecord>, Source<CpuRecord>, 
   readonly #rings: { readonly cpu: number; readonly fd: number; readonly event: PerfEvent }[] = [];
   #closed = false;
 
-  /** @errno EINVAL UsageError: not a perf event array; and what opening events answers */
-  constructor(kernel: KernelServices, mapFd: number, { ringBytes = DEFAULT_RING_BYTES }: PerfBufferOptions = {}) {
+  /** @errno EINVAL UsageError: not a perf event array; ENOMEM, EMFILE UsageError */
+  constructor(
+    kernel: KernelServices,
+    holder: EventHolder,
+    { mapFd, ringBytes = DEFAULT_RING_BYTES }: PerfBufferOptions & { mapFd: number },
+  ) {
     this.#kernel = kernel;
     const file = kernel.fds.get(mapFd, 'map');
     if (typeof file === 'number' || file.map.def.name !== 'perf_event_array') {
@@ -36,7 +40,7 @@ export class PerfBuffer implements AsyncIterable<CpuRecord>, Source<CpuRecord>, 
     const { map } = file;
     for (let cpu = 0; cpu < Math.min(kernel.env.cpus, map.maxEntries); cpu++) {
       const attr = { type: PERF_TYPE_SOFTWARE, config: PERF_COUNT_SW_BPF_OUTPUT, pid: -1, cpu };
-      const fd = openPerfEvent(kernel, attr);
+      const fd = installEvent(kernel, holder, attr);
       const opened = fd < 0 ? fd : kernel.fds.get(fd, 'perf_event');
       if (typeof opened === 'number') {
         this.close();
