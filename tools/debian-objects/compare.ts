@@ -95,8 +95,9 @@ function compareObject(path: string, host: Sys, pinRootPath: string, tally: Tall
   const programs = mine.events.filter(({ event }) => event === 'prog').length;
   tally.programs += programs;
   if (theirs.events.length === 0 && mine.events.length === 0) return `${name}: neither opens it: ${mine.says ?? ''}`;
-  const refusal = VERSION_RULES.find(({ refuses }) => theirs.events.length === 0 && refuses?.test(theirs.stderr));
-  if (refusal !== undefined) {
+  const shorter = theirs.events.length < mine.events.length;
+  const refusal = VERSION_RULES.find(({ refuses }) => shorter && refuses?.test(theirs.stderr));
+  if (refusal !== undefined && isDeepStrictEqual(mine.events.slice(0, theirs.events.length), theirs.events)) {
     tally.explained.set(refusal.name, (tally.explained.get(refusal.name) ?? 0) + programs);
     return `${name}: libbpf 1.1 refuses it (${refusal.name})`;
   }
