@@ -4,7 +4,7 @@ import { BPF_MAP_DELETE_ELEM, BPF_MAP_TYPE_STRUCT_OPS, BpfError, formatJson, typ
 import { BpftoolError, fail, type BpftoolOptions } from '../commands/bpftool-error.ts';
 import { note, print } from '../output/streams.ts';
 import type { Session } from '../session.ts';
-import { tableMaps } from '../tcp/tables.ts';
+import { refuseLinks, tableMaps } from '../tcp/tables.ts';
 import { eachMap, mapById, strerror, type KernelMap, type MapWords } from './kernel-maps.ts';
 import { structOpsValue } from './struct-ops-value.ts';
 
@@ -120,6 +120,7 @@ function dump(words: readonly string[], session: Session, options: BpftoolOption
 function register(words: readonly string[], session: Session, options: BpftoolOptions): void {
   const [path, extra] = words;
   if (path === undefined || extra !== undefined) return usage();
+  refuseLinks(path, session.opened(path, {}));
   const obj = session.loaded(path, {});
   const kernel = session.kernel({});
   const maps = tableMaps(obj);

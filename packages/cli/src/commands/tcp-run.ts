@@ -11,7 +11,7 @@ import { note, print } from '../output/streams.ts';
 import { writeWhole } from '../output/write-file.ts';
 import type { Session } from '../session.ts';
 import { charts, flowsCsv, linksCsv } from '../tcp/series.ts';
-import { controlNames, registerNew } from '../tcp/tables.ts';
+import { controlNames, refuseLinks, registerNew } from '../tcp/tables.ts';
 import { summarize, summaryLines } from '../tcp/summary.ts';
 import { parseCount, parseLink, parsePart, parseSize, parseTime } from '../tcp/units.ts';
 import type { KernelOptions } from './open.ts';
@@ -64,6 +64,7 @@ function withMarks(links: readonly LinkOptions[], sim: TcpSim): LinkOptions[] {
 /** Registers an object's congestion controls, those apart that are registered, and answers their names. */
 function registerTables(path: string, options: TcpRunOptions, session: Session): string[] {
   const kernel = session.kernel(options);
+  refuseLinks(path, session.opened(path, options));
   const obj = session.loaded(path, options);
   registerNew(obj, kernel);
   const names = controlNames(obj, kernel);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Tables of functions in an object's struct_ops maps.
 import type { BpfMap, BpfObject, SimulatedKernel } from 'tsbpf';
+import { UNSUPPORTED } from '../exit-status.ts';
+import { CommandFailure } from '../failure.ts';
 
 const KEY = new Uint8Array(4);
 const TCP_VALUE = 'bpf_struct_ops_tcp_congestion_ops';
@@ -10,6 +12,16 @@ const NAME_BYTES = 16;
 /** The struct_ops maps of a loaded object. */
 export function tableMaps(obj: BpfObject): BpfMap[] {
   return [...obj.maps].filter((map) => map.kind === 'struct_ops' && map.exists);
+}
+
+/** Says what v5.6 would not: that it knows no links to tables. */
+export function refuseLinks(path: string, obj: BpfObject): void {
+  const link = [...obj.maps].find((map) => map.spec.structOps?.link === true);
+  if (link === undefined) return;
+  throw new CommandFailure(
+    `${path}: ${link.name} is in SEC(".struct_ops.link"), which is since Linux 6.4: put it into SEC(".struct_ops")`,
+    UNSUPPORTED,
+  );
 }
 
 /** Registers those that were not yet. */
