@@ -11,6 +11,7 @@ import {
   defaultRegistries,
 } from 'tsbpf';
 import { versionAtLeast, type KernelVersion } from '@tsbpf/core';
+import { CALLERS } from './callers.ts';
 import { COMPARED_HELPERS, COMPARED_MAPS, COMPARED_PROGS } from './compared.ts';
 
 const README = fileURLToPath(new URL('../../README.md', import.meta.url));
@@ -25,7 +26,8 @@ function markdown(): string {
   const registries = defaultRegistries();
   const progs = registries.progTypes.map((row) => {
     const name = short(BPF_PROG_TYPE_NAMES[row.type] ?? '', 'BPF_PROG_TYPE_');
-    return `| ${name} | ${state(true, true)} | ${state(row.ops.testRun !== undefined, COMPARED_PROGS.includes(name)).replace('gap', '–')} |`;
+    const called = CALLERS[row.type]?.when ?? 'gap';
+    return `| ${name} | ${state(true, true)} | ${called} | ${state(row.ops.testRun !== undefined, COMPARED_PROGS.includes(name)).replace('gap', '–')} |`;
   });
   const mapRows = new Set(registries.mapTypes.map((row) => row.type));
   const maps = Object.entries(BPF_MAP_TYPE_NAMES)
@@ -56,8 +58,8 @@ function markdown(): string {
     `**Helpers**: ${helpers.length - gaps.length} of ${helpers.length} have a body (${compared} compared); all are verified.` +
       (gaps.length === 0 ? '' : ` Gaps: ${gaps.join(', ')}.`),
     '',
-    '| program type | verifying | BPF_PROG_TEST_RUN |',
-    '|---|---|---|',
+    '| program type | verifying | runs when | BPF_PROG_TEST_RUN |',
+    '|---|---|---|---|',
     ...progs,
   ].join('\n');
 }
