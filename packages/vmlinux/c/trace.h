@@ -51,6 +51,27 @@ struct iov_iter {
 	unsigned int type;
 	size_t count;
 };
+typedef unsigned int blk_qc_t;
+struct open_how {
+	__u64 flags;
+	__u64 mode;
+	__u64 resolve;
+};
+struct work_struct {
+	atomic_long_t data;
+	struct list_head entry;
+	void (*func)(struct work_struct *work);
+};
+struct timer_list {
+	struct hlist_node entry;
+	unsigned long expires;
+	void (*function)(struct timer_list *timer);
+	u32 flags;
+};
+struct hrtimer {
+	ktime_t expires;
+	int (*function)(struct hrtimer *timer);
+};
 struct kstat {
 	u32 result_mask;
 	umode_t mode;
@@ -155,6 +176,17 @@ TRACEPOINT(mm_vmscan_direct_reclaim_begin, int order, gfp_t gfp_flags);
 TRACEPOINT(mm_vmscan_direct_reclaim_end, unsigned long nr_reclaimed);
 TRACEPOINT(cpu_frequency, unsigned int frequency, unsigned int cpu_id);
 TRACEPOINT(page_fault_user, unsigned long address, struct pt_regs *regs, unsigned long error_code);
+TRACEPOINT(sched_migrate_task, struct task_struct *p, int dest_cpu);
+TRACEPOINT(mark_victim, int pid);
+TRACEPOINT(net_dev_start_xmit, const struct sk_buff *skb, const struct net_device *dev);
+TRACEPOINT(net_dev_xmit, struct sk_buff *skb, int rc, struct net_device *dev, unsigned int skb_len);
+TRACEPOINT(block_bio_queue, struct request_queue *q, struct bio *bio);
+TRACEPOINT(kmalloc, unsigned long call_site, const void *ptr, size_t bytes_req, size_t bytes_alloc, gfp_t gfp_flags);
+TRACEPOINT(kfree, unsigned long call_site, const void *ptr);
+TRACEPOINT(workqueue_execute_start, struct work_struct *work);
+TRACEPOINT(workqueue_execute_end, struct work_struct *work);
+TRACEPOINT(timer_start, struct timer_list *timer, unsigned long expires, unsigned int flags);
+TRACEPOINT(hrtimer_start, struct hrtimer *hrtimer, int mode);
 TRACEPOINT(bpf_test_finish, int *err);
 TRACEPOINT(nbd_send_request, struct nbd_request *nbd_request, int index, struct request *rq);
 TRACEPOINT(xdp_exception, const struct net_device *dev, const struct bpf_prog *xdp, u32 act);

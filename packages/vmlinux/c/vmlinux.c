@@ -66,6 +66,10 @@ KEEP_STRUCT(request);
 KEEP_STRUCT(request_queue);
 KEEP_STRUCT(elevator_queue);
 KEEP_STRUCT(kstat);
+KEEP_STRUCT(open_how);
+KEEP_STRUCT(work_struct);
+KEEP_STRUCT(timer_list);
+KEEP_STRUCT(hrtimer);
 KEEP_STRUCT(nbd_request);
 KEEP_STRUCT(vfsmount);
 KEEP_STRUCT(super_block);
@@ -105,6 +109,11 @@ KEEP_STRUCT(trace_event_raw_mm_vmscan_direct_reclaim_begin_template);
 KEEP_STRUCT(trace_event_raw_mm_vmscan_direct_reclaim_end_template);
 KEEP_STRUCT(trace_event_raw_cpu);
 KEEP_STRUCT(trace_event_raw_kfree_skb);
+KEEP_STRUCT(trace_event_raw_sched_migrate_task);
+KEEP_STRUCT(trace_event_raw_mark_victim);
+KEEP_STRUCT(trace_event_raw_net_dev_template);
+KEEP_STRUCT(trace_event_raw_tcp_event_sk_skb);
+KEEP_STRUCT(trace_event_raw_kmem_alloc);
 KEEP_STRUCT(trace_entry);
 KEEP_STRUCT(bpf_perf_event_data);
 KEEP_STRUCT(kiocb);
@@ -155,6 +164,17 @@ KEEP_TYPE(btf_trace_mm_vmscan_direct_reclaim_begin);
 KEEP_TYPE(btf_trace_mm_vmscan_direct_reclaim_end);
 KEEP_TYPE(btf_trace_cpu_frequency);
 KEEP_TYPE(btf_trace_page_fault_user);
+KEEP_TYPE(btf_trace_sched_migrate_task);
+KEEP_TYPE(btf_trace_mark_victim);
+KEEP_TYPE(btf_trace_net_dev_xmit);
+KEEP_TYPE(btf_trace_net_dev_start_xmit);
+KEEP_TYPE(btf_trace_block_bio_queue);
+KEEP_TYPE(btf_trace_kmalloc);
+KEEP_TYPE(btf_trace_kfree);
+KEEP_TYPE(btf_trace_workqueue_execute_start);
+KEEP_TYPE(btf_trace_workqueue_execute_end);
+KEEP_TYPE(btf_trace_timer_start);
+KEEP_TYPE(btf_trace_hrtimer_start);
 KEEP_TYPE(btf_trace_bpf_test_finish);
 KEEP_TYPE(btf_trace_nbd_send_request);
 KEEP_TYPE(btf_trace_xdp_exception);
@@ -236,6 +256,43 @@ FUNCTION(ssize_t, ext4_file_write_iter, struct kiocb *iocb, struct iov_iter *fro
 FUNCTION(int, ext4_file_open, struct inode *inode, struct file *filp)
 FUNCTION(int, ext4_file_getattr, const struct path *path, struct kstat *stat, u32 request_mask, unsigned int query_flags)
 FUNCTION(int, ext4_sync_file, struct file *file, loff_t start, loff_t end, int datasync)
+PROCEDURE(__set_task_comm, struct task_struct *tsk, const char *buf, bool exec)
+PROCEDURE(wake_up_new_task, struct task_struct *p)
+PROCEDURE(do_exit, long code)
+FUNCTION(long, hrtimer_nanosleep, ktime_t rqtp, int mode, int clockid)
+FUNCTION(ssize_t, urandom_read, struct file *file, char *buf, size_t nbytes, loff_t *ppos)
+FUNCTION(long, do_sys_openat2, int dfd, const char *filename, struct open_how *how)
+FUNCTION(struct file *, do_filp_open, int dfd, struct filename *pathname, const void *op)
+FUNCTION(int, vfs_rmdir, struct inode *dir, struct dentry *dentry)
+FUNCTION(int, vfs_mkdir, struct inode *dir, struct dentry *dentry, umode_t mode)
+FUNCTION(int, vfs_getattr, const struct path *path, struct kstat *stat, u32 request_mask, unsigned int query_flags)
+FUNCTION(int, filp_close, struct file *filp, void *id)
+FUNCTION(int, security_bprm_check, struct linux_binprm *bprm)
+FUNCTION(int, security_inode_unlink, struct inode *dir, struct dentry *dentry)
+FUNCTION(int, security_socket_connect, struct socket *sock, struct sockaddr *address, int addrlen)
+FUNCTION(int, security_socket_bind, struct socket *sock, struct sockaddr *address, int addrlen)
+FUNCTION(int, security_task_fix_setuid, struct cred *new, const struct cred *old, int flags)
+FUNCTION(int, commit_creds, struct cred *new)
+FUNCTION(int, inet_stream_connect, struct socket *sock, struct sockaddr *uaddr, int addr_len, int flags)
+FUNCTION(int, tcp_v4_rcv, struct sk_buff *skb)
+FUNCTION(int, tcp_v4_do_rcv, struct sock *sk, struct sk_buff *skb)
+FUNCTION(int, tcp_retransmit_skb, struct sock *sk, struct sk_buff *skb, int segs)
+FUNCTION(int, tcp_connect, struct sock *sk)
+PROCEDURE(tcp_shutdown, struct sock *sk, int how)
+FUNCTION(int, udp_sendmsg, struct sock *sk, void *msg, size_t len)
+FUNCTION(int, udp_rcv, struct sk_buff *skb)
+FUNCTION(int, ip_rcv, struct sk_buff *skb, struct net_device *dev, void *pt, struct net_device *orig_dev)
+FUNCTION(int, ip_output, struct net *net, struct sock *sk, struct sk_buff *skb)
+FUNCTION(int, dev_queue_xmit, struct sk_buff *skb)
+FUNCTION(int, netif_receive_skb, struct sk_buff *skb)
+PROCEDURE(kfree_skb, struct sk_buff *skb)
+PROCEDURE(__kfree_skb, struct sk_buff *skb)
+PROCEDURE(consume_skb, struct sk_buff *skb)
+FUNCTION(int, sock_sendmsg, struct socket *sock, void *msg)
+FUNCTION(int, sock_recvmsg, struct socket *sock, void *msg, int flags)
+FUNCTION(blk_qc_t, generic_make_request, struct bio *bio)
+FUNCTION(blk_qc_t, submit_bio, struct bio *bio)
+FUNCTION(struct page *, __alloc_pages_nodemask, gfp_t gfp_mask, unsigned int order, int preferred_nid, void *nodemask)
 
 /* More parameters than BPF code may pass: taking the address is enough for the debug information. */
 struct request_sock;

@@ -121,7 +121,7 @@ export function buildRecord(event: TraceEvent, values: EventValues, common: { pi
   return tail.join(bytes);
 }
 
-const UNSIGNED = /unsigned|^_*u\d|^(dev_t|sector_t|gfp_t|bool)$|\*|__data_loc/;
+const UNSIGNED = /unsigned|^_*u\d|^(dev_t|sector_t|size_t|gfp_t|bool)$|\*|__data_loc/;
 
 /** The event's `format` file, as far as readers of offsets need it. */
 export function formatFile(event: TraceEvent): string {

@@ -101,6 +101,20 @@ describe('records', () => {
     expect(record('vmscan:mm_vmscan_direct_reclaim_begin', () => [2, 0xcc0])).toEqual({ order: 2, gfp_flags: 0xcc0 });
     expect(record('vmscan:mm_vmscan_direct_reclaim_end', () => [32n])).toEqual({ nr_reclaimed: 32n });
     expect(record('power:cpu_frequency', () => [2_400_000, 1])).toEqual({ state: 2_400_000, cpu_id: 1 });
+    expect(record('oom:mark_victim', () => [77])).toEqual({ pid: 77 });
+    expect(record('kmem:kmalloc', () => [1n, 2n, 100n, 128n, 0xcc0])).toEqual({
+      ...{ call_site: 1n, ptr: 2n, bytes_req: 100n, bytes_alloc: 128n, gfp_flags: 0xcc0 },
+    });
+    const received = record('net:netif_receive_skb', () => [{ len: 60, dev: { name: 'eth0' } }]);
+    expect(received).toMatchObject({ len: 60, name: 'eth0' });
+    const again = record('tcp:tcp_retransmit_skb', () => [
+      { __sk_common: { skc_family: 10, skc_state: 1, skc_dport: 0x5000 } },
+      {},
+    ]);
+    expect(again).toMatchObject({ state: 1, dport: 80, sport: 0 });
+    expect(record('sched:sched_migrate_task', () => [{ pid: 5, cpu: 1, comm: 'x' }, 3])).toMatchObject({
+      ...{ pid: 5, comm: 'x', orig_cpu: 1, dest_cpu: 3 },
+    });
     const skb = record('skb:kfree_skb', () => [{ protocol: 0x0008 }, 0x1234n]);
     expect(skb).toMatchObject({ location: 0x1234n, protocol: 0x0800 });
     const exception = record('xdp:xdp_exception', (): KernelValue[] => [{ ifindex: 4 }, { aux: { id: 12 } }, 7]);

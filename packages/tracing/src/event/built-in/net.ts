@@ -2,7 +2,7 @@
 // @see include/trace/events/sock.h, skb.h, xdp.h
 import type { EventValues } from '../trace-event.ts';
 import type { KernelStruct } from '../tracepoint-args.ts';
-import { bytes, int, long, short, type EventDef } from './event-def.ts';
+import { bytes, int, long, short, text, type EventDef } from './event-def.ts';
 
 const AF_INET6 = 10;
 const NO_BYTES = new Uint8Array();
@@ -23,7 +23,53 @@ function addresses(sk: KernelStruct, inet: KernelStruct, family: number): EventV
   };
 }
 
+function device(name: string): EventDef {
+  return {
+    event: `net:${name}`,
+    recordClass: 'net_dev_template',
+    fields: [long('skbaddr', 'void *'), int('len', 'unsigned int'), text('name')],
+    assign(args) {
+      const skb = args.struct('sk_buff', { index: 0 });
+      const deviceName = skb.follow('dev', 'net_device').bytes('name') ?? NO_BYTES;
+      const end = deviceName.indexOf(0);
+      return {
+        skbaddr: skb.addr,
+        len: skb.int('len'),
+        name: deviceName.subarray(0, end < 0 ? deviceName.length : end),
+      };
+    },
+  };
+}
+
+function segment(name: string): EventDef {
+  return {
+    event: `tcp:${name}`,
+    recordClass: 'tcp_event_sk_skb',
+    fields: [
+      ...[long('skbaddr', 'const void *'), long('skaddr', 'const void *'), int('state')],
+      ...[short('sport', '__u16'), short('dport', '__u16'), bytes('saddr', 4, '__u8'), bytes('daddr', 4, '__u8')],
+      ...[bytes('saddr_v6', 16, '__u8'), bytes('daddr_v6', 16, '__u8')],
+    ],
+    assign(args) {
+      const sk = args.struct('sock', { index: 0 });
+      const inet = args.struct('inet_sock', { index: 0 });
+      return {
+        skbaddr: args.struct('sk_buff', { index: 1 }).addr,
+        skaddr: sk.addr,
+        state: sk.int('__sk_common.skc_state'),
+        sport: swapped(inet.word('inet_sport')),
+        dport: swapped(sk.word('__sk_common.skc_dport')),
+        ...addresses(sk, inet, sk.int('__sk_common.skc_family')),
+      };
+    },
+  };
+}
+
 export const netEvents: readonly EventDef[] = [
+  device('net_dev_queue'),
+  device('netif_receive_skb'),
+  segment('tcp_retransmit_skb'),
+  segment('tcp_send_reset'),
   {
     event: 'sock:inet_sock_set_state',
     recordClass: 'inet_sock_set_state',

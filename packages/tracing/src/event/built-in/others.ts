@@ -88,6 +88,24 @@ export const otherEvents: readonly EventDef[] = [
     assign: (args) => ({ nr_reclaimed: args.word(0) }),
   },
   {
+    event: 'kmem:kmalloc',
+    recordClass: 'kmem_alloc',
+    fields: [
+      ...[long('call_site', 'unsigned long'), long('ptr', 'const void *'), long('bytes_req', 'size_t')],
+      ...[long('bytes_alloc', 'size_t'), int('gfp_flags', 'gfp_t')],
+    ],
+    assign: (args) => ({
+      ...{ call_site: args.word(0), ptr: args.word(1), bytes_req: args.word(2), bytes_alloc: args.word(3) },
+      gfp_flags: args.int(4),
+    }),
+  },
+  {
+    event: 'oom:mark_victim',
+    recordClass: 'mark_victim',
+    fields: [int('pid')],
+    assign: (args) => ({ pid: args.int(0) }),
+  },
+  {
     event: 'power:cpu_frequency',
     recordClass: 'cpu',
     fields: [int('state', 'u32'), int('cpu_id', 'u32')],

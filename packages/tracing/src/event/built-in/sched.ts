@@ -70,6 +70,12 @@ export const schedEvents: readonly EventDef[] = [
   processEvent('sched_process_exit'),
   processEvent('sched_process_free'),
   {
+    event: 'sched:sched_migrate_task',
+    recordClass: 'sched_migrate_task',
+    fields: [...process, int('orig_cpu'), int('dest_cpu')],
+    assign: (args) => ({ ...processOf(task(args)), orig_cpu: task(args).int('cpu'), dest_cpu: args.int(1) }),
+  },
+  {
     event: 'sched:sched_process_fork',
     recordClass: 'sched_process_fork',
     fields: [comm('parent_comm'), int('parent_pid', 'pid_t'), comm('child_comm'), int('child_pid', 'pid_t')],
