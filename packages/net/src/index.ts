@@ -90,3 +90,5 @@ export type { XfrmState } from './world/sec-path.ts';
 export { Topology, TopologyHost, type TopologyEvent } from './topology/topology.ts';
 export { XdpSocket, XdpSockets, type XdpDescriptor, type XdpFrame, type XdpSocketOptions } from './xsk/xdp-socket.ts';
 export { receiversOf, type ReceiverOptions, type RemoteEvent, type RemoteReceiver } from './lirc/remote.ts';
+export { routeInput, routeOutput, type LwtOutcome, type LwtStep } from './lwt/forward.ts';
+export { bpfEncap, endBpf, type BpfEncap, type EndBpf } from './lwt/state.ts';

@@ -35,6 +35,7 @@ import { xdpAdjustHelpers } from './helpers/xdp-adjust.ts';
 import { xdpRedirectHelpers } from './helpers/xdp-redirect.ts';
 import { lircAttachRow, lircVerbs } from './lirc/attach.ts';
 import { lircHelpers } from './lirc/helpers.ts';
+import { lwtHelpers } from './lwt/helpers.ts';
 import { cpuMapType } from './maps/cpumap.ts';
 import { devMapHashType } from './maps/devmap-hash.ts';
 import { devMapType } from './maps/devmap.ts';
@@ -68,6 +69,7 @@ const PROG_OPS: Readonly<Record<number, ProgOps>> = {
 export const netHelpers: readonly HelperRow[] = [
   ...fibLookupHelpers,
   ...lircHelpers,
+  ...lwtHelpers,
   ...msgDataHelpers,
   ...selectReuseportHelpers,
   ...skRedirectHelpers,
