@@ -2,7 +2,7 @@
 // BPF_MAP_LOOKUP_BATCH, LOOKUP_AND_DELETE_BATCH, UPDATE_BATCH, DELETE_BATCH. @see kernel/bpf/syscall.c, bpf_map_do_batch
 import { BPF_F_LOCK, EFAULT, EINTR, EINVAL, ENOENT, ENOMEM, ENOTSUPP, type BatchAttr } from '@tsbpf/uapi';
 import type { BpfMap, MapBatch } from '@tsbpf/core';
-import { copyIn, copyOut, mapForAccess, mapOperation } from './map-elem.ts';
+import { copyIn, copyOut, mapForAccess, writing } from './map-elem.ts';
 import type { Command } from '../command.ts';
 import type { KernelState } from '../kernel-state.ts';
 
@@ -21,7 +21,7 @@ function batch(op: BatchOp): (k: KernelState, attr: BatchAttr) => number {
       const writable = mapForAccess(k, attr.map_fd, 'write');
       if (typeof writable === 'number') return writable;
     }
-    return mapOperation(k, map, writes, () => run(k, map, op, attr));
+    return writes ? writing(map, () => run(k, map, op, attr)) : run(k, map, op, attr);
   };
 }
 

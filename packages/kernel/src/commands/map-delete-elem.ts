@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // BPF_MAP_DELETE_ELEM. @see kernel/bpf/syscall.c, map_delete_elem
 import { ENOTSUPP } from '@tsbpf/uapi';
-import { copyKey, mapForAccess, mapOperation } from './map-elem.ts';
+import { copyKey, mapForAccess } from './map-elem.ts';
 import type { Command } from '../command.ts';
 
 export const mapDeleteElem: Command<3> = (k, attr) => {
@@ -9,6 +9,12 @@ export const mapDeleteElem: Command<3> = (k, attr) => {
   if (typeof map === 'number') return map;
   const key = copyKey(k, map, attr.key);
   if (key < 0) return key;
-  if (map.def.ops.sysDelete === undefined) return -ENOTSUPP;
-  return mapOperation(k, map, true, () => map.def.ops.sysDelete?.(map, key) ?? 0);
+  const { ops } = map.def;
+  if (ops.sysDelete === undefined) return -ENOTSUPP;
+  map.writeCount++;
+  try {
+    return ops.sysDelete(map, key);
+  } finally {
+    map.writeCount--;
+  }
 };

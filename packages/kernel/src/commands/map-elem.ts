@@ -50,14 +50,12 @@ export function copyOut(k: KernelState, off: number, bytes: Uint8Array | undefin
   return 0;
 }
 
-/** Runs a syscall-side operation in a read-side section; a writing one counts against freezing. */
-export function mapOperation(k: KernelState, map: BpfMap, write: boolean, operation: () => number): number {
-  k.rcu.enter();
-  if (write) map.writeCount++;
+/** Runs an operation that writes: it counts against freezing. Every command runs in a read-side section already. */
+export function writing(map: BpfMap, operation: () => number): number {
+  map.writeCount++;
   try {
     return operation();
   } finally {
-    if (write) map.writeCount--;
-    k.rcu.exit();
+    map.writeCount--;
   }
 }

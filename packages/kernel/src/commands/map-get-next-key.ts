@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // BPF_MAP_GET_NEXT_KEY. @see kernel/bpf/syscall.c, map_get_next_key
 import { ENOMEM, ENOTSUPP } from '@tsbpf/uapi';
-import { copyKey, copyOut, mapForAccess, mapOperation } from './map-elem.ts';
+import { copyKey, copyOut, mapForAccess } from './map-elem.ts';
 import type { Command } from '../command.ts';
 
 export const mapGetNextKey: Command<4> = (k, attr) => {
@@ -11,7 +11,8 @@ export const mapGetNextKey: Command<4> = (k, attr) => {
   if (key < 0) return key;
   const next = k.scratch.get(2, Math.max(8, map.keySize));
   if (next === 0) return -ENOMEM;
-  if (map.def.ops.getNextKey === undefined) return -ENOTSUPP;
-  const err = mapOperation(k, map, false, () => map.def.ops.getNextKey?.(map, key, next) ?? 0);
+  const { ops } = map.def;
+  if (ops.getNextKey === undefined) return -ENOTSUPP;
+  const err = ops.getNextKey(map, key, next);
   return err < 0 ? err : copyOut(k, next, attr.next_key, map.keySize);
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // BPF_MAP_LOOKUP_ELEM. @see kernel/bpf/syscall.c, map_lookup_elem
 import { BPF_F_LOCK, EINVAL, ENOMEM, ENOTSUPP } from '@tsbpf/uapi';
-import { copyKey, copyOut, mapForAccess, mapOperation } from './map-elem.ts';
+import { copyKey, copyOut, mapForAccess } from './map-elem.ts';
 import type { Command } from '../command.ts';
 
 const LOCK = BigInt(BPF_F_LOCK);
@@ -16,8 +16,8 @@ export const mapLookupElem: Command<1> = (k, attr) => {
   if (key < 0) return key;
   const value = k.scratch.get(1, Math.max(8, map.syscallValueSize));
   if (value === 0) return -ENOMEM;
-  const { sysLookup } = map.def.ops;
-  if (sysLookup === undefined) return -ENOTSUPP;
-  const err = mapOperation(k, map, false, () => map.def.ops.sysLookup?.(map, key, value, Number(flags)) ?? 0);
+  const { ops } = map.def;
+  if (ops.sysLookup === undefined) return -ENOTSUPP;
+  const err = ops.sysLookup(map, key, value, flags === 0n ? 0 : BPF_F_LOCK);
   return err < 0 ? err : copyOut(k, value, attr.value, map.syscallValueSize);
 };

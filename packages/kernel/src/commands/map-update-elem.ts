@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // BPF_MAP_UPDATE_ELEM. @see kernel/bpf/syscall.c, map_update_elem
 import { BPF_F_LOCK, EINVAL, ENOTSUPP } from '@tsbpf/uapi';
-import { copyKey, copyValue, mapForAccess, mapOperation } from './map-elem.ts';
+import { copyKey, copyValue, mapForAccess } from './map-elem.ts';
 import type { Command } from '../command.ts';
 
 const LOCK = BigInt(BPF_F_LOCK);
@@ -15,7 +15,12 @@ export const mapUpdateElem: Command<2> = (k, attr) => {
   if (key < 0) return key;
   const value = copyValue(k, map, attr.value);
   if (value < 0) return value;
-  if (map.def.ops.sysUpdate === undefined) return -ENOTSUPP;
-  const file = k.fds.file(attr.map_fd);
-  return mapOperation(k, map, true, () => map.def.ops.sysUpdate?.(map, key, value, Number(flags), file) ?? 0);
+  const { ops } = map.def;
+  if (ops.sysUpdate === undefined) return -ENOTSUPP;
+  map.writeCount++;
+  try {
+    return ops.sysUpdate(map, key, value, flags === 0n ? 0 : Number(flags), k.fds.file(attr.map_fd));
+  } finally {
+    map.writeCount--;
+  }
 };

@@ -141,10 +141,10 @@ export class BpfMap<K = MapValue, V = MapValue> extends MapSettings {
   }
 
   /** The value at a key, or of a keyless map its next element; undefined where there is none. */
-  get(key?: K, { flags = 0n }: { flags?: bigint } = {}): V | undefined {
+  get(key?: K, options?: { flags?: bigint }): V | undefined {
     const buffers = this.#buffers;
-    const { value } = buffers;
-    const result = this.#system.bpf(BPF_MAP_LOOKUP_ELEM, { map_fd: this.fd, key: this.#key(key), value, flags });
+    const attr = { map_fd: this.fd, key: this.#key(key), value: buffers.value, flags: options?.flags ?? 0n };
+    const result = this.#system.bpf(BPF_MAP_LOOKUP_ELEM, attr);
     if (result === -ENOENT) return undefined;
     if (result < 0) throw failed('BPF_MAP_LOOKUP_ELEM', result, `map '${this.name}'`);
     return buffers.readValue() as V;
@@ -165,14 +165,18 @@ export class BpfMap<K = MapValue, V = MapValue> extends MapSettings {
   }
 
   /** Puts a value at a key. `flags` are BPF_ANY, BPF_NOEXIST, BPF_EXIST, BPF_F_LOCK. @throws SyscallError */
-  set(key: K, value: V | HasFd, { flags = 0n }: { flags?: bigint | number } = {}): this {
+  set(key: K, value: V | HasFd, options?: { flags?: bigint | number }): this {
     const buffers = this.#buffers;
-    this.setBytes(buffers.putKey(key), buffers.putValue(value), { flags });
+    this.#update(buffers.putKey(key), buffers.putValue(value), options?.flags);
     return this;
   }
 
   /** The same with bytes. */
   setBytes(key: Uint8Array | undefined, value: Uint8Array, { flags = 0n }: { flags?: bigint | number } = {}): void {
+    this.#update(key, value, flags);
+  }
+
+  #update(key: Uint8Array | undefined, value: Uint8Array, flags: bigint | number = 0n): void {
     const attr = { map_fd: this.fd, key, value, flags: typeof flags === 'bigint' ? flags : BigInt(flags) };
     const result = this.#system.bpf(BPF_MAP_UPDATE_ELEM, attr);
     if (result < 0) throw failed('BPF_MAP_UPDATE_ELEM', result, `map '${this.name}': update`);

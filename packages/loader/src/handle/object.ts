@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: MIT
 import type { Btf } from '@tsbpf/btf';
-import { EALREADY, EINVAL, ENOENT, ESRCH, LoaderError, NotSupportedError, UsageError, type Sys } from '@tsbpf/uapi';
+import {
+  BpfError,
+  errnoText,
+  EALREADY,
+  EINVAL,
+  ENOENT,
+  ESRCH,
+  LoaderError,
+  NotSupportedError,
+  UsageError,
+  type Sys,
+} from '@tsbpf/uapi';
 import { openBtf, readKernelBtf } from '../btf/kernel-btf.ts';
 import { createFeatures } from '../features/probes.ts';
 import { loadObject } from '../load/load.ts';
@@ -24,12 +35,16 @@ export interface OpenOptions {
   readonly name?: string;
   /** Kernel types for CO-RE in place of the running kernel's: BTF, its bytes, or an ELF file with a .BTF section. */
   readonly btf?: Btf | Uint8Array;
+  /** A file of the system with such types, read when the object is loaded. */
+  readonly btfCustomPath?: string;
   /** Text of a kernel configuration, tried before the running kernel's. */
   readonly kconfig?: string;
   /** Where maps that ask for it are pinned. */
   readonly pinRootPath?: string;
   /** Level of the verifier's log from the first try on; 0 for a log only where a program is rejected. */
   readonly logLevel?: number;
+  /** Bytes of the verifier's log to ask for; without it, as many as the log takes. */
+  readonly logSize?: number;
   /** Takes what libbpf would print. */
   readonly print?: Print;
 }
@@ -137,10 +152,11 @@ export class BpfObject {
       const errno = this.#state === 'loaded' ? EALREADY : EINVAL;
       throw new UsageError(`object '${this.name}': load can't be attempted twice`, { errno });
     }
-    const { print = silent, kconfig, pinRootPath = DEFAULT_PIN_ROOT, logLevel = 0 } = this.#options;
+    const { print = silent, kconfig, pinRootPath = DEFAULT_PIN_ROOT, logLevel = 0, logSize } = this.#options;
     const sys = needSys(this.#options.sys, 'load');
     const refuse = refuser(print);
     let kernelBtf: Btf | undefined;
+    let customBtf = this.#customBtf;
     const state: LoadState = {
       spec: this.#spec,
       sys,
@@ -151,8 +167,9 @@ export class BpfObject {
       progs: [...this.progs],
       kconfig,
       pinRootPath,
-      customBtf: this.#customBtf,
+      customBtf: () => (customBtf ??= this.#readCustomBtf(sys, print)),
       logLevel,
+      logSize,
       kernelBtf: () =>
         (kernelBtf ??=
           readKernelBtf(sys, print) ??
@@ -233,6 +250,23 @@ export class BpfObject {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #readCustomBtf(sys: Sys, print: Print): Btf | undefined {
+    const path = this.#options.btfCustomPath;
+    if (path === undefined) return undefined;
+    const fail = (errno: number, why: string): never => {
+      print('warn', `failed to parse target BTF: ${-errno}`);
+      throw new LoaderError(`failed to parse target BTF '${path}': ${why}`, { errno });
+    };
+    const bytes = sys.readFile(path);
+    if (typeof bytes === 'number') return fail(-bytes, errnoText(-bytes));
+    try {
+      return openBtf(bytes);
+    } catch (error) {
+      if (!(error instanceof BpfError)) throw error;
+      return fail(error.errno, error.message);
+    }
   }
 
   #vars(section: string): Globals {

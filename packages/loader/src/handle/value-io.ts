@@ -39,16 +39,12 @@ export function scalarReader({ size, signed, bool, littleEndian: le }: Scalar): 
 }
 
 const U32 = 2 ** 32;
-const U64_MAX = (1n << 64n) - 1n;
-const I64_MIN = -(1n << 63n);
 
 /** `lenient`: numbers of either sign, as integers without a type are. */
 export function scalarWriter(scalar: Scalar & { readonly lenient?: boolean }): ValueWriter | undefined {
   const { size, signed, bool, littleEndian: le, lenient = false } = scalar;
   if (bool) return undefined;
   if (size === 8) {
-    const lowest = signed || lenient ? I64_MIN : 0n;
-    const highest = signed && !lenient ? -I64_MIN - 1n : U64_MAX;
     return (view, at, value) => {
       if (typeof value === 'number') {
         if (!Number.isSafeInteger(value) || value < 0) return false;
@@ -56,7 +52,8 @@ export function scalarWriter(scalar: Scalar & { readonly lenient?: boolean }): V
         view.setUint32(le ? at + 4 : at, value / U32, le);
         return true;
       }
-      if (typeof value !== 'bigint' || value < lowest || value > highest) return false;
+      if (typeof value !== 'bigint') return false;
+      if ((signed ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value)) !== value) return false;
       view.setBigUint64(at, value, le);
       return true;
     };
