@@ -65,6 +65,7 @@ export type { FlowKeys } from './flow/skb-flow.ts';
 export type { StreamPairOptions, StreamSocket } from './stream/stream-socket.ts';
 export { tcpCongestionOps } from './tcp/ops/row.ts';
 export { Tcp, tcpOf } from './tcp/tcp.ts';
+export { Syncookies, syncookiesOf } from './tcp/syncookie/state.ts';
 export { TcpSim, type TcpSimOptions } from './tcp/sim/sim.ts';
 export type { Flow, FlowOptions } from './tcp/sim/flow.ts';
 export { TcpRecorder, type FlowSeries, type LinkSeries } from './tcp/sim/recorder.ts';

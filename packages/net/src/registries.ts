@@ -49,6 +49,7 @@ import { sockMapAttachRow } from './sockmap/attach.ts';
 import { testRunFlowDissector } from './test-run/flow-dissector.ts';
 import { testRunSkb } from './test-run/skb.ts';
 import { tcpSendAckHelpers } from './tcp/helpers/send-ack.ts';
+import { tcpSyncookieHelpers } from './tcp/helpers/syncookie.ts';
 import { tcpCongestionOps } from './tcp/ops/row.ts';
 import { testRunXdp } from './test-run/xdp.ts';
 
@@ -88,6 +89,7 @@ export const netHelpers: readonly HelperRow[] = [
   ...sockCastHelpers,
   ...sockMapHelpers,
   ...tcpSendAckHelpers,
+  ...tcpSyncookieHelpers,
   ...xdpAdjustHelpers,
   ...xdpRedirectHelpers,
 ];

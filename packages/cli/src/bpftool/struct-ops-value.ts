@@ -3,7 +3,7 @@
 import {
   BPF_OBJ_GET_INFO_BY_FD,
   BPF_PROG_GET_FD_BY_ID,
-  Btf,
+  type Btf,
   formatValue,
   type ProgInfo,
   type SimulatedKernel,
