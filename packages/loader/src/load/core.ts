@@ -43,7 +43,7 @@ export function applyCore(state: LoadState, needed: (prog: ProgSpec) => boolean)
       if (prog === undefined || !needed(prog)) return;
       const result = results.get(prog);
       if (result === undefined) return;
-      targets ??= [{ btf: state.customBtf ?? state.kernelBtf(), name: 'vmlinux' }];
+      targets ??= [{ btf: state.customBtf() ?? state.kernelBtf(), name: 'vmlinux' }];
       const at = `prog '${prog.name}': relo #${reloIdx}`;
       try {
         const decision = computeCoreRelo({

@@ -57,7 +57,9 @@ function attempts(state: LoadState, prog: BpfProgram, attr: ProgLoadAttr): Attem
     const fd = state.sys.bpf(BPF_PROG_LOAD, call);
     return { fd, log: buffer === undefined ? '' : logText(buffer), diagnostic: call.diagnostic };
   };
-  const first = run(level, LOG_BYTES);
+  const { logSize } = state;
+  const first = run(level, logSize ?? LOG_BYTES);
+  if (logSize !== undefined) return first.fd >= 0 || level !== 0 ? first : run(1, logSize);
   if (first.fd >= 0 || (level !== 0 && first.fd !== -ENOSPC)) return first;
   let best = first;
   for (let size = level === 0 ? LOG_BYTES : LOG_BYTES * 2; size <= LOG_MAX_BYTES; size *= 2) {

@@ -20,8 +20,10 @@ export interface LoadState {
   readonly kconfig: string | undefined;
   readonly pinRootPath: string;
   /** Targets of CO-RE relocations that take the kernel's place. */
-  readonly customBtf: Btf | undefined;
+  customBtf(): Btf | undefined;
   readonly logLevel: number;
+  /** Bytes of the verifier's log that are wanted at most; undefined for all of it. */
+  readonly logSize: number | undefined;
   /** The running kernel's BTF, read when first asked for. Refused where there is none. */
   kernelBtf(): Btf;
   /** Fd of the object's BTF in the kernel; -1 where it has none. */
