@@ -34,6 +34,7 @@ function world() {
       type,
       refs: 1,
       verified: { cgroupStorage: [undefined, undefined] },
+      loaded: { run: () => 1 },
       get: () => void prog.refs++,
       put: () => void prog.refs--,
     };
@@ -261,7 +262,7 @@ describe('what is in effect', () => {
     };
     const step = fc.record({
       path: fc.constantFrom(...PATHS),
-      op: fc.constantFrom('attach', 'attach', 'attach', 'replace', 'detach', 'remove', 'create'),
+      op: fc.constantFrom('attach', 'attach', 'attach', 'replace', 'detach', 'remove', 'create', 'move', 'move'),
       flags: fc.constantFrom(0, OVERRIDE, MULTI, MULTI),
       prog: fc.nat(5),
       other: fc.nat(5),
@@ -271,6 +272,14 @@ describe('what is in effect', () => {
         const { attach, detach, query, makeProg, cgroups } = world();
         const progs = Array.from({ length: 6 }, (_, i) => makeProg(`p${i}`));
         const model = new Map<string, Level>([['/', { flags: 0, ids: [] }]]);
+        const task = cgroups.spawn();
+        let home = '/';
+        const order = (path: string): number[] => {
+          const levels = up(path).map((at) => model.get(at) as Level);
+          return levels
+            .filter(({ flags: own }, i) => own === MULTI || levels.slice(0, i).every(({ ids }) => ids.length === 0))
+            .flatMap(({ ids }) => ids);
+        };
         for (const { path, op, flags, prog: index, other } of steps) {
           const prog = progs[index] as (typeof progs)[number];
           const level = model.get(path);
@@ -283,8 +292,15 @@ describe('what is in effect', () => {
             continue;
           } else if (op === 'remove') {
             if (path === '/' || [...model.keys()].some((one) => up(one)[1] === path)) continue;
+            if (home === path) {
+              expect(() => cgroups.remove(path), 'a task is in it').toThrow(/in use/);
+              continue;
+            }
             cgroups.remove(path);
             model.delete(path);
+          } else if (op === 'move') {
+            task.moveTo(path);
+            home = path;
           } else if (op === 'detach') {
             const done = detach(path, prog) === '0';
             const gone = level.flags === MULTI ? prog.prog.id : level.ids[0];
@@ -314,13 +330,10 @@ describe('what is in effect', () => {
             if (at >= 0) level.ids[at] = prog.prog.id;
             else level.ids = mode === MULTI ? [...level.ids, prog.prog.id] : [prog.prog.id];
           }
-          for (const one of model.keys()) {
-            const levels = up(one).map((at) => model.get(at) as Level);
-            const counts = levels.filter(
-              ({ flags: own }, i) => own === MULTI || levels.slice(0, i).every(({ ids }) => ids.length === 0),
-            );
-            expect(query(one, true).ids).toEqual(counts.flatMap(({ ids }) => ids));
-          }
+          for (const one of model.keys()) expect(query(one, true).ids).toEqual(order(one));
+          // What the task does is decided by the programs of where it is now.
+          const { decisions } = cgroups.trace(() => task.openDevice('/dev/null', 'r'));
+          expect(decisions.map(({ progId }) => progId)).toEqual(order(home));
         }
         const attached = [...model.values()].flatMap(({ ids }) => ids);
         for (const { prog } of progs) expect(prog.refs).toBe(1 + attached.filter((id) => id === prog.id).length);
