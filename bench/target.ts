@@ -54,6 +54,15 @@ export class Target {
   }
 }
 
+/** Instructions that a run of each program executes: as the interpreter shows them. */
+export function instructionsOf(kernel: Kernel, target: Target, name: string): number {
+  let count = 0;
+  const stop = kernel.state.observe({ insn: () => void count++ });
+  target.run(name, 1);
+  stop();
+  return count;
+}
+
 /** A simulated kernel with one engine. */
 export function simulatedKernel(engine: EngineName): Kernel {
   const kernel = createKernel({

@@ -11,11 +11,13 @@ import type { AllocOptions, Region } from './region.ts';
 const WASM_PAGE_BYTES = 0x10000;
 /** One page less than 4 GiB is ever handed out, so that the end of a region is a 32-bit number, too. */
 const MAX_WASM_PAGES = 0x10000;
+/** Enough for a kernel with ordinary maps: once a memory grows, V8 checks arrays for detached buffers ever after. */
+const INITIAL_WASM_PAGES = 128;
 /** What Linux writes over freed slab objects. @see include/linux/poison.h */
 const POISON_FREE = 0x6b;
 
 export interface KernelMemoryOptions {
-  /** WebAssembly pages of 64 KiB; default 16. */
+  /** WebAssembly pages of 64 KiB; default 128, or all that are allowed. Growing slows JavaScript down, for good. */
   initialPages?: number;
   /** WebAssembly pages of 64 KiB; default 65536, which is 4 GiB. */
   maximumPages?: number;
@@ -53,7 +55,8 @@ export class KernelMemory {
   #view!: DataView;
 
   constructor(options: KernelMemoryOptions = {}) {
-    const { initialPages = 16, maximumPages = MAX_WASM_PAGES, shared = false, poison = false } = options;
+    const { maximumPages = MAX_WASM_PAGES, shared = false, poison = false } = options;
+    const { initialPages = Math.min(INITIAL_WASM_PAGES, maximumPages) } = options;
     if (!(initialPages >= 1 && initialPages <= maximumPages && maximumPages <= MAX_WASM_PAGES)) {
       throw new UsageError(
         `kernel memory of ${initialPages} to ${maximumPages} pages: need 1 <= initial <= maximum <= ${MAX_WASM_PAGES}`,
