@@ -80,4 +80,7 @@ export const COMPARED_HELPERS: readonly string[] = [
   'msg_pull_data',
   'msg_push_data',
   'msg_pop_data',
+  'sk_select_reuseport',
+  'redirect_map',
+  'clone_redirect',
 ];

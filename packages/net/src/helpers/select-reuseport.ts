@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Choosing a socket by its place in a map. @see net/core/filter.c, sk_select_reuseport
-import { EAFNOSUPPORT, EBADFD, EINVAL, ENOENT, EPROTOTYPE } from '@tsbpf/uapi';
+import { EAFNOSUPPORT, EBADFD, ENOENT, EPROTOTYPE } from '@tsbpf/uapi';
 import { defineHelper, type HelperRow } from '@tsbpf/core';
 import { readField, writePointerField } from '../dev/fields.ts';
 import { readPointer } from '../dev/pointer.ts';
@@ -11,9 +11,8 @@ import { groupOf } from '../reuseport/group.ts';
 export const selectReuseportHelpers: readonly HelperRow[] = [
   defineHelper('sk_select_reuseport', {
     retWidth: 'sext',
-    wideArgs: [4],
-    call({ kernel, argHi }, ctx, mapOff, keyOff, flags) {
-      if (flags !== 0 || argHi[4] !== 0) return -EINVAL;
+    // Flags are not looked at.
+    call({ kernel }, ctx, mapOff, keyOff) {
       const { mem, types } = kernel;
       const map = kernel.objects.get<ReuseportArray>(mapOff >>> 0, 'map');
       const selected = map?.sock(mem.read32(keyOff >>> 0)) ?? 0;

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Sockets that share an address and port. @see net/core/sock_reuseport.c
 import { EINVAL, ENOENT, ENOMEM } from '@tsbpf/uapi';
-import type { BpfProg, Checkpointable, Errno, KernelServices, SubsystemKey } from '@tsbpf/core';
+import {
+  versionAtLeast,
+  type BpfProg,
+  type Checkpointable,
+  type Errno,
+  type KernelServices,
+  type SubsystemKey,
+} from '@tsbpf/core';
 import { readField, writePointerField } from '../dev/fields.ts';
 import { readPointer } from '../dev/pointer.ts';
 import { isRcuFree } from '../sock/inet-sock.ts';
@@ -70,7 +77,9 @@ export function sharesPort(kernel: KernelServices, sk: number): boolean {
 function newGroup(kernel: KernelServices, sk: number): ReuseportGroup | undefined {
   const off = kernel.mem.alloc(GROUP_SIZE, { kind: 'object', name: 'sock_reuseport' });
   if (off === 0) return undefined;
-  const group: ReuseportGroup = { off, id: 0, bindInany: false, socks: [sk], prog: undefined };
+  // v5.6 numbers a group when one of its sockets is put into a map; later versions number it at once.
+  const id = versionAtLeast(kernel.version, '5.7') ? reuseportsOf(kernel).nextId() : 0;
+  const group: ReuseportGroup = { off, id, bindInany: false, socks: [sk], prog: undefined };
   reuseportsOf(kernel).groups.set(off, group);
   writePointerField(kernel, sk, SK_CB, off);
   return group;
