@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   createKernel,
+  linkObjects,
   openObject,
   type BpfLink,
   type BpfObject,
@@ -258,6 +259,28 @@ describe.each(CLANGS)('objects of %s with what came after 5.6', (clang) => {
     });
     expect({ value, localId, kernelId, gone: values[11] }).toEqual({ value: 2, localId: 1, kernelId: 1, gone: 0 });
     link.detach();
+    obj.close();
+  });
+});
+
+describe('a linked object', () => {
+  const linked = (...names: string[]): Uint8Array =>
+    linkObjects(
+      names.map((name) => ({
+        name,
+        bytes: new Uint8Array(readFileSync(new URL(`../../loader/test/linker/${name}.o`, import.meta.url))),
+      })),
+    );
+
+  it.each([[['one', 'two']], [['two', 'one']], [['three', 'one', 'two']]])('%j loads and runs', (names) => {
+    const obj = openObject(linked(...names), { sys: createKernel(), name: 'linked' }).load();
+    obj.map('shared').set(1, { first: 40, second: 0n, next: 0n });
+    // sample->first + the statics of both files, as each file's own: 40 + 2 or so, never what one file's would give.
+    expect(obj.program('second').testRun({ data: FRAME }).retval).toBe(40 + 3 + 2 + (1 ^ 3));
+    // The strong definition of policy(): 2 * 7.
+    const before = BigInt(obj.bss['big'] as bigint | number);
+    expect(obj.program('third').testRun({ data: FRAME }).retval).toBe(Number(before) + 1 + FRAME.length + 14);
+    expect(obj.data['counter']).toBe(8);
     obj.close();
   });
 });

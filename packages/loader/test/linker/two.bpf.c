@@ -51,7 +51,7 @@ static __noinline int helper2(int x)
 	return big + x;
 }
 
-int callee(int x, struct sample *sample)
+__hidden int callee(int x, struct sample *sample)
 {
 	if (!sample)
 		return 0;
