@@ -70,6 +70,7 @@ export {
   parseBtfExt,
   typeDeclC,
 } from '@tsbpf/btf';
+export { createRecorder, type Recorder, type RecorderOptions } from '@tsbpf/interpreter';
 export { parseElf } from '@tsbpf/loader';
 export type {
   DeviceEvent,
