@@ -166,12 +166,13 @@ const ROWS: readonly Flavour[] = [
     writable: CB,
     unprivileged: true,
     returns: [0n, 1n],
+    weight: 2,
   },
 ];
 
 /** Types with packets and sockets have more to check. */
 export const FLAVOURS: readonly Flavour[] = ROWS.flatMap((row) =>
-  new Array<Flavour>(row.weight ?? (row.buffer === 'xdp' || row.buffer === 'skb' ? 2 : 1)).fill(row),
+  new Array<Flavour>(row.weight ?? (row.buffer === 'xdp' || row.buffer === 'skb' ? 3 : 1)).fill(row),
 );
 
 /** Those loaded as root without a target, and run over bytes of any kind. */

@@ -391,17 +391,18 @@ function handsStack(random: Random): ProgramItem[] {
   ];
 }
 
-/** A pointer into the packet is kept while a function changes the packet. */
+/** A pointer into the packet is kept while a function cuts the packet, from the front or from the back. */
 function packetOfCaller(w: Writer): void {
-  const { packet } = w.flavour;
+  const { packet, buffer } = w.flavour;
   if (packet === undefined) return;
   const { random } = w;
   const skip = w.label();
-  w.put(ldxMem(BPF_W, 7, 6, packet.data), ldxMem(BPF_W, 8, 6, packet.end), mov64Reg(3, 7), alu64Imm(BPF_ADD, 3, 14));
+  const range = buffer === 'xdp' ? 14 : 34;
+  w.put(ldxMem(BPF_W, 7, 6, packet.data), ldxMem(BPF_W, 8, 6, packet.end), mov64Reg(3, 7), alu64Imm(BPF_ADD, 3, range));
   w.put(jmpReg(BPF_JGT, 3, 8, skip), stxMem(BPF_DW, 10, 7, TRAP_OFF), mov64Reg(1, 6));
-  w.put(mov64Imm(2, w.flavour.buffer === 'xdp' ? random.pick([4, 8]) : 20), callPseudo(FUNCTION));
+  w.put(mov64Imm(2, buffer === 'xdp' ? random.pick([4, 8]) : 20), callPseudo(FUNCTION));
   if (random.chance(0.4)) w.put(ldxMem(BPF_DW, 7, 10, TRAP_OFF));
-  w.put(ldxMem(BPF_B, 2, 7, random.pick([0, 13])), skip);
+  w.put(ldxMem(BPF_B, 2, 7, buffer === 'xdp' ? 0 : range - 1), skip);
 }
 
 /** More stack than there is, over all functions. */
@@ -469,18 +470,15 @@ function longResult(w: Writer): void {
 const functions = (flavour: Flavour): boolean => root(flavour);
 
 export const CALL_NEAR_MISSES: readonly NearMiss[] = [
-  { name: 'ends of arguments', for: hasOutput, write: argumentEnds },
-  { name: 'ends of arguments, again', for: hasOutput, write: argumentEnds },
+  { name: 'ends of arguments', weight: 2, for: hasOutput, write: argumentEnds },
   { name: 'ends of what is filled', for: (f) => takesBuffers(f) && hasOutput(f), write: filled },
   { name: 'keys and values', write: keysAndValues },
   { name: 'a wrong map', write: wrongMap },
   { name: 'a wrong kind', write: wrongKind },
   { name: 'clobbered registers', write: clobbered },
-  { name: 'locks', for: networking, write: locks },
-  { name: 'locks, again', for: networking, write: locks },
-  { name: 'references', for: sockets, write: references },
-  { name: 'references, again', for: sockets, write: references },
-  { name: 'a function', for: functions, write: functionMiss, functions: functionBody },
+  { name: 'locks', weight: 4, for: networking, write: locks },
+  { name: 'references', weight: 6, for: sockets, write: references },
+  { name: 'a function', weight: 2, for: functions, write: functionMiss, functions: functionBody },
   {
     name: 'a packet of the caller, XDP',
     for: ({ buffer }) => buffer === 'xdp',
@@ -491,11 +489,11 @@ export const CALL_NEAR_MISSES: readonly NearMiss[] = [
     name: 'a packet of the caller',
     for: ({ buffer, packet }) => buffer === 'skb' && packet?.write === true,
     write: packetOfCaller,
-    functions: () => [FUNCTION, callHelper(39), exit()],
+    functions: () => [FUNCTION, mov64Imm(3, 0), callHelper(38), exit()],
   },
   { name: "a function's stack", for: functions, write: stackOfFunction, functions: handsStack },
   { name: 'deep stacks', for: functions, write: deepStack, functions: deepBody },
   { name: 'an endless loop', for: root, write: endless },
-  { name: 'a result', for: ({ returns }) => returns !== undefined, write: result },
-  { name: 'a long', for: ({ name }) => name === 'sysctl', write: longResult },
+  { name: 'a result', weight: 2, for: ({ returns }) => returns !== undefined, write: result },
+  { name: 'a long', weight: 4, for: ({ name }) => name === 'sysctl', write: longResult },
 ];

@@ -40,6 +40,7 @@ import {
   forks,
   found,
   index,
+  small,
   lookUp,
   touch,
   value,
@@ -133,9 +134,8 @@ function packetSide(w: Writer): void {
   w.put(ldxMem(BPF_W, 4, 6, meta ? packet.data : packet.end));
   let spare = 0;
   if (!meta && random.chance(0.5)) {
-    input(w, 3);
     const limit = random.pick([1, 3, 7, 15]);
-    atMost(w, 3, limit, skip);
+    small(w, 3, limit, skip);
     compute(w, 3, { low: 0, high: limit });
     add(w, 7, 3);
     spare = random.chance(0.5) ? 0 : 2;
@@ -170,10 +170,11 @@ function movedPacket(w: Writer): void {
   const { random } = w;
   const skip = w.label();
   w.put(ldxMem(BPF_W, 7, 6, packet.data), ldxMem(BPF_W, 8, 6, packet.end));
-  input(w, 3);
-  input(w, 5);
-  for (const reg of [3, 5]) atMost(w, reg, random.pick([1, 3, 7, 15]), skip);
-  if (random.chance(0.4)) w.put(alu64Reg(BPF_ADD, 7, 5));
+  small(w, 3, random.pick([1, 3, 7, 15]), skip);
+  if (random.chance(0.4)) {
+    small(w, 5, random.pick([1, 3, 7]), skip);
+    w.put(alu64Reg(BPF_ADD, 7, 5));
+  }
   const way = random.below(4);
   const [base, other] = [7, 9];
   if (way !== 0) w.put(mov64Reg(other, base), alu64Reg(BPF_ADD, other, 3));
@@ -200,7 +201,7 @@ function stalePacket(w: Writer): void {
   // Shorter from the front, so that where it was is before it now; or longer.
   w.put(mov64Reg(1, 6), mov64Imm(2, xdp ? random.pick([4, 8, -8]) : 20));
   if (xdp) w.put(callHelper(random.pick([44, 44, 65, 54])));
-  else if (random.chance(0.5)) w.put(callHelper(39));
+  else if (random.chance(0.5)) w.put(mov64Imm(3, 0), callHelper(random.pick([38, 39])));
   else w.put(mov64Imm(2, 8), mov64Imm(3, 0), mov64Imm(4, 0), callHelper(random.pick([50, 39])));
   if (kept === 0) w.put(ldxMem(BPF_B, 2, 7, 0));
   else if (kept === 1) w.put(ldxMem(BPF_DW, 7, 10, off), ldxMem(BPF_B, 2, 7, 13));
@@ -454,16 +455,15 @@ function strangeMath(w: Writer): void {
 
 export const MEMORY_NEAR_MISSES: readonly NearMiss[] = [
   { name: 'the last byte of a value', for: root, write: lastByte },
-  { name: 'the last byte of a value, direct', write: lastByteOfDirect },
-  { name: 'the last byte of a value, direct, again', write: lastByteOfDirect },
+  { name: 'the last byte of a value, direct', weight: 2, write: lastByteOfDirect },
   { name: 'the first byte of a value', write: firstByte },
   { name: 'a signed index', write: signedIndex },
   { name: 'a constant offset', write: constantOffset },
-  { name: 'a side of the packet', for: packets, write: packetSide },
-  { name: 'a side of the packet, again', for: packets, write: packetSide },
-  { name: 'a packet pointer moved', for: packets, write: movedPacket },
+  { name: 'a side of the packet', weight: 3, for: packets, write: packetSide },
+  { name: 'a packet pointer moved', weight: 2, for: packets, write: movedPacket },
   {
     name: 'a packet that changed',
+    weight: 3,
     for: ({ buffer, packet }) => buffer === 'xdp' || (buffer === 'skb' && packet?.write === true),
     write: stalePacket,
   },
@@ -477,11 +477,12 @@ export const MEMORY_NEAR_MISSES: readonly NearMiss[] = [
   { name: 'the wrong direction', write: wrongDirection },
   {
     name: 'ends of objects',
+    weight: 4,
     for: ({ flowKeys, tpBuffer, pointers }) =>
       flowKeys !== undefined || tpBuffer === true || pointers?.includes('sk_buff') === true,
     write: objectEnds,
   },
-  { name: 'a socket', for: ({ name }) => name === 'cls' || name === 'cgroup_skb', write: socketAccess },
+  { name: 'a socket', weight: 2, for: ({ name }) => name === 'cls' || name === 'cgroup_skb', write: socketAccess },
   { name: 'alignment', strict: true, write: misaligned },
   { name: 'strange arithmetic', write: strangeMath },
 ];

@@ -131,6 +131,13 @@ export function atMost(w: Writer, reg: number, limit: number, skip: string): voi
   }
 }
 
+/** A number from outside that is 0 to `mask`, of low bits: in most ways no run goes to `skip`. */
+export function small(w: Writer, reg: number, mask: number, skip: string): void {
+  input(w, reg);
+  if (w.random.chance(0.7)) w.put(alu64Imm(BPF_AND, reg, mask));
+  else atMost(w, reg, mask, skip);
+}
+
 /** What is known of an index. */
 export interface Range {
   readonly low: number;

@@ -433,19 +433,17 @@ function callee(random: Random): ProgramItem[] {
 }
 
 export const PRUNE_NEAR_MISSES: readonly NearMiss[] = [
-  { name: 'ways: numbers', write: numbers },
-  { name: 'ways: numbers, again', write: numbers },
-  { name: 'ways: numbers, a third time', write: numbers },
+  { name: 'ways: numbers', weight: 4, write: numbers },
   { name: 'ways: types', write: types },
-  { name: 'ways: slots', write: slots },
-  { name: 'ways: slots, again', write: slots },
+  { name: 'ways: slots', weight: 3, write: slots },
   { name: 'ways: NULL', write: nulls },
   { name: 'ways: packets', for: ({ packet }) => packet !== undefined, write: ranges },
   {
     name: 'ways: locks and references',
+    weight: 3,
     for: (flavour) =>
       root(flavour) && flavour.tracing !== true && (flavour.buffer === 'xdp' || flavour.buffer === 'skb'),
     write: held,
   },
-  { name: 'ways: callers', for: root, write: callers, functions: callee },
+  { name: 'ways: callers', weight: 2, for: root, write: callers, functions: callee },
 ];

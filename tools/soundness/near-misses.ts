@@ -15,6 +15,8 @@ export interface NearMiss {
   /** For which programs; all, where not said. */
   readonly for?: (flavour: Flavour) => boolean;
   readonly strict?: boolean;
+  /** How often it is drawn; 1 unless said. */
+  readonly weight?: number;
   write(w: Writer): void;
   /** Functions that it calls. */
   readonly functions?: (random: Random) => ProgramItem[];
@@ -28,8 +30,15 @@ export const NEAR_MISSES: readonly NearMiss[] = [
   ...USER_NEAR_MISSES,
 ];
 
+const FIT = new Map<Flavour, readonly NearMiss[]>();
+
 /** One of those that such a program may have. */
 export function nearMissFor(flavour: Flavour, random: Random): NearMiss | undefined {
-  const fit = NEAR_MISSES.filter((miss) => miss.for?.(flavour) ?? true);
+  let fit = FIT.get(flavour);
+  if (fit === undefined) {
+    const all = NEAR_MISSES.filter((miss) => miss.for?.(flavour) ?? true);
+    fit = all.flatMap((miss) => new Array<NearMiss>(miss.weight ?? 1).fill(miss));
+    FIT.set(flavour, fit);
+  }
   return fit.length === 0 ? undefined : random.pick(fit);
 }

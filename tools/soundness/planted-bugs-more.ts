@@ -154,12 +154,6 @@ export const MORE_PLANTED_BUGS: readonly PlantedBug[] = [
     to: 'if (subprog.stackDepth < -off) subprog.stackDepth = -off - 8;',
   },
   {
-    name: 'what a helper uses of the stack is not noted',
-    file: 'call/helper-memory.ts',
-    from: 'noteStackDepth(a, a.cur.frames[reg.frameno], minOff);',
-    to: 'void noteStackDepth;',
-  },
-  {
     name: 'a reference may leak at the end',
     file: 'insn/walk.ts',
     from: 'if (logLeakedRefs(a)) reject(EINVAL);',
