@@ -25,7 +25,8 @@ export interface Tool {
 export type Settings = (obj: BpfObject) => void;
 
 /** The simulated world in which tools run: two CPUs, and a clock that only moves when it is told to. */
-export const world = (engine: EngineName): SimulatedKernel => createKernel({ engine, cpus: 2, tickNs: 0n });
+export const world = (engine: EngineName, options: CreateKernelOptions = {}): SimulatedKernel =>
+  createKernel({ engine, cpus: 2, tickNs: 0n, ...options });
 
 /** Loads the tool's object and attaches its programs, unless the caller does. */
 export function start(

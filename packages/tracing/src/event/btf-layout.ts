@@ -13,14 +13,15 @@ function typeOf(btf: Btf, member: { name: string; typeId: number }, known: Field
   return typeDeclC(btf, member.typeId).replace(/\s*(\[\d+\])$/, '$1');
 }
 
-/** The fields of a record; by the BTF where it has the class, else laid out as v5.6 has them. */
+/** The fields of a record; by the first of these classes that the BTF has, else laid out as v5.6 has them. */
 export function layOutRecord(
   { types }: KernelServices,
-  recordClass: string,
+  classes: readonly string[],
   specs: readonly FieldSpec[],
 ): TraceField[] {
   const { btf } = types;
-  const id = btf.findByName(`${PREFIX}${recordClass}`, BTF_KIND_STRUCT);
+  const ids = classes.map((recordClass) => btf.findByName(`${PREFIX}${recordClass}`, BTF_KIND_STRUCT));
+  const id = ids.find((found) => found !== undefined);
   if (id === undefined) return layOut(specs);
   const struct = btf.type(id);
   if (struct.kind !== BTF_KIND_STRUCT) return layOut(specs);

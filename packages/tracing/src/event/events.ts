@@ -26,8 +26,9 @@ export class TraceEvents {
   constructor(kernel: KernelServices, syscalls: SyscallTable) {
     this.#kernel = kernel;
     this.#syscalls = syscalls;
-    for (const { event, recordClass, fields, tracepoint = event.split(':')[1] ?? '', assign } of BUILT_IN_EVENTS) {
-      this.#add(event, layOutRecord(kernel, recordClass, fields), { name: tracepoint, assign });
+    for (const { event, recordClass, fields, assign } of BUILT_IN_EVENTS) {
+      const [, name = ''] = event.split(':');
+      this.#add(event, layOutRecord(kernel, [name, ...recordClass.split('|')], fields), { name, assign });
     }
   }
 

@@ -115,7 +115,7 @@ export function buildRecord(event: TraceEvent, values: EventValues, common: { pi
       });
     }
     if (!isBytes) put(field, raw);
-    else if (outside) put(field, tail.add(raw));
+    else if (outside) put(field, tail.add(raw.includes(0) ? raw.subarray(0, raw.indexOf(0)) : raw));
     else bytes.set(raw, field.off);
   }
   return tail.join(bytes);

@@ -30,6 +30,11 @@ export class KernelStruct {
     return (this.bytes(path) ?? new Uint8Array()).reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
   }
 
+  /** The first of these members that the BTF has: versions rename them. */
+  either(...paths: readonly string[]): number {
+    return this.int(paths.find((path) => this.#kernel.types.tryResolve(`${this.#name}.${path}`) !== undefined) ?? '');
+  }
+
   /** A signed member of up to 4 bytes. */
   int(path: string): number {
     return Number(BigInt.asIntN(32, this.word(path)));

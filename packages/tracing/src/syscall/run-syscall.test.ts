@@ -128,5 +128,7 @@ describe('a system call', () => {
     const { tracing } = setUp();
     expect(() => tracing.syscall('no_such')).toThrow(new UsageError('x86-64 has no system call no_such', { errno: 2 }));
     expect(() => tracing.syscall('getpid', [1])).toThrow('getpid takes 0 arguments, not 1');
+    expect(() => tracing.syscall('close', [1.5])).toThrow('1.5 is no integer');
+    expect(() => tracing.syscall('close', [1], () => Number.NaN)).toThrow('NaN is no integer');
   });
 });

@@ -5,7 +5,7 @@ import type { KernelServices } from '@tsbpf/core';
 import type { EventValues } from '../event/trace-event.ts';
 import type { ProgRun, RunLog } from '../function/run-log.ts';
 import { registerOff, withRegisters, type RegisterName } from '../probe/registers.ts';
-import type { UserMemory, UserValue } from '../user/user-memory.ts';
+import { integerWord, type UserMemory, type UserValue } from '../user/user-memory.ts';
 import { enterEvent, exitEvent } from './syscall-events.ts';
 import type { Syscall, SyscallTable } from './syscall-table.ts';
 
@@ -83,7 +83,7 @@ function passThrough(
   const overridden = world.regs.enter(entryPoint(call), mem.toAddr(regs));
   let ret = overridden;
   if (ret === undefined) {
-    ret = BigInt.asUintN(64, BigInt(typeof body === 'function' ? body(words) : body));
+    ret = integerWord(typeof body === 'function' ? body(words) : body);
     world.regs.leave(entryPoint(call), ret);
   }
   mem.write64(regs + registerOff('ax'), BigInt.asUintN(64, ret));

@@ -15,6 +15,10 @@ const FIRST_NAMESPACES = {
 /** Priority of a task with nice 0. */
 const DEFAULT_PRIO = 120;
 
+/** Since 5.14 the member has another name. */
+export const stateMember = ({ types }: Pick<KernelServices, 'types'>): string =>
+  types.tryResolve('task_struct.state') === undefined ? '__state' : 'state';
+
 /** A task to make. */
 export interface TaskSpec {
   readonly pid: number;
@@ -47,6 +51,8 @@ export class SimTask implements Task {
   cgroupId: bigint;
   off: number;
   readonly #object: FakeObject;
+  /** What the kernel's BTF calls `task_struct.state`. */
+  readonly #stateMember: string;
 
   /** @errno ENOENT, EINVAL, ERANGE UsageError: fields that the kernel's task_struct does not have, or hold */
   constructor(kernel: KernelServices, spec: TaskSpec) {
@@ -61,6 +67,7 @@ export class SimTask implements Task {
     const startNs = kernel.env.ktimeNs();
     this.#object = new FakeObject(kernel, 'task_struct', { pid, tgid, 'cred.uid.val': uid });
     this.off = this.#object.off;
+    this.#stateMember = stateMember(kernel);
     const has = (path: string): boolean => kernel.types.tryResolve(`task_struct.${path}`) !== undefined;
     const put = (path: string, value: KernelValue): void => {
       if (has(path)) this.#object.set(path, value);
@@ -89,6 +96,11 @@ export class SimTask implements Task {
 
   set(path: string, value: KernelValue): void {
     this.#object.set(path, value);
+  }
+
+  /** Whether it could run, waits, or is gone: `task_struct.state`. @see include/linux/sched.h, TASK_RUNNING */
+  setState(state: number): void {
+    this.#object.set(this.#stateMember, state);
   }
 
   /** Brings the structure up to date. */

@@ -73,6 +73,7 @@ describe('tasks', () => {
     expect(tasks.current).toBe(a);
     tasks.onCpu(1);
     expect(tasks.current).toBe(b);
+    expect(() => tasks.onCpu(2)).toThrow('there is no CPU 2: this kernel has 2');
   });
 
   test('what the scheduler does are trace events, with what v5.6 records', () => {

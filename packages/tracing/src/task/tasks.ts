@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { EINVAL, UsageError } from '@tsbpf/uapi';
 import { taskStruct } from '@tsbpf/helpers';
 import type { KernelServices, Task } from '@tsbpf/core';
 import type { KernelPointer, KernelValue } from '../function/kernel-value.ts';
@@ -58,9 +59,15 @@ export class Tasks {
     }
   }
 
-  /** Goes to another CPU: its task is the current one, at first its idle task. */
+  /**
+   * Goes to another CPU: its task is the current one, at first its idle task.
+   * @errno EINVAL UsageError: there is no such CPU
+   */
   onCpu(cpu: number): void {
     const { env } = this.#kernel;
+    if (!Number.isInteger(cpu) || cpu < 0 || cpu >= env.cpus) {
+      throw new UsageError(`there is no CPU ${cpu}: this kernel has ${env.cpus}`, { errno: EINVAL });
+    }
     if (cpu === env.cpu) return;
     this.#elsewhere.set(env.cpu, env.current);
     env.cpu = cpu;
@@ -74,7 +81,7 @@ export class Tasks {
 
   /** A task is woken: `sched_waking`, then `sched_wakeup` (or `sched_wakeup_new` for a `fresh` one). */
   wakeUp(task: SimTask, options: { fresh?: boolean } = {}): readonly ProgRun[] {
-    task.set('state', STATES.runnable);
+    task.setState(STATES.runnable);
     const waking = options.fresh === true ? [] : this.#emit('sched_waking', [task]);
     return [...waking, ...this.#emit(options.fresh === true ? 'sched_wakeup_new' : 'sched_wakeup', [task])];
   }
@@ -88,11 +95,11 @@ export class Tasks {
     const prev = env.current;
     const { leaves = 'runnable', preempt = false } = options;
     const prevState = STATES[leaves];
-    if (prev instanceof SimTask) prev.set('state', prevState);
+    if (prev instanceof SimTask) prev.setState(prevState);
     const pointers = [prev, next].map((task): KernelPointer => this.#structOf(task));
     const runs = this.#emit('sched_switch', [preempt, ...pointers, prevState]);
     env.current = next;
-    if (next instanceof SimTask) next.set('state', STATES.runnable);
+    if (next instanceof SimTask) next.setState(STATES.runnable);
     return runs;
   }
 
@@ -126,7 +133,7 @@ export class Tasks {
     task.set('exit_code', ((code & 0xff) << 8) | signal);
     return this.as(task, () => {
       const runs = this.#emit('sched_process_exit', [task]);
-      task.set('state', TASK_DEAD);
+      task.setState(TASK_DEAD);
       return runs;
     });
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { EINVAL, UsageError } from '@tsbpf/uapi';
 import { userSpaceOf, type UserSpace } from '@tsbpf/helpers';
 import type { KernelServices } from '@tsbpf/core';
 
@@ -12,6 +13,14 @@ const WORD = 8;
  * address, an array as the address of words (as argv, ended by NULL); null for NULL.
  */
 export type UserValue = number | bigint | string | null | Uint8Array | readonly UserValue[];
+
+/** 64 bits of an integer. @errno EINVAL UsageError: it is none */
+export function integerWord(value: number | bigint): bigint {
+  if (typeof value === 'number' && !Number.isInteger(value)) {
+    throw new UsageError(`${value} is no integer, and cannot be passed to the kernel`, { errno: EINVAL });
+  }
+  return BigInt.asUintN(64, BigInt(value));
+}
 
 /** The memory of the simulated process, for scripts: they put there what programs read by user addresses. */
 export class UserMemory {
@@ -53,10 +62,10 @@ export class UserMemory {
     return at;
   }
 
-  /** The word that passes a value. */
+  /** The word that passes a value. @errno EINVAL UsageError: a number that is no integer */
   word(value: UserValue): bigint {
     if (value === null) return 0n;
-    if (typeof value === 'number' || typeof value === 'bigint') return BigInt.asUintN(64, BigInt(value));
+    if (typeof value === 'number' || typeof value === 'bigint') return integerWord(value);
     if (typeof value === 'string' || value instanceof Uint8Array) return this.put(value);
     const words = [...value.map((each) => this.word(each)), 0n];
     const at = this.alloc(words.length * WORD);

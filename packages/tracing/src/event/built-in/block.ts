@@ -51,7 +51,7 @@ export const blockEvents: readonly EventDef[] = [
   requestEvent('block_rq_issue'),
   {
     event: 'block:block_rq_complete',
-    recordClass: 'block_rq_complete',
+    recordClass: 'block_rq_complete|block_rq_completion',
     fields: [
       ...[int('dev', 'dev_t'), long('sector', 'sector_t'), int('nr_sector', 'unsigned int'), int('error')],
       ...[bytes('rwbs', 8), text('cmd')],

@@ -136,12 +136,12 @@ test('a kernel whose BTF lays records out otherwise has them so', () => {
   ]);
   const btf = b.build();
   const specs = [{ name: 'pid', type: 'pid_t', size: 4 }];
-  expect(layOutRecord({ types: { btf } } as never, 'odd', specs)).toEqual([
+  expect(layOutRecord({ types: { btf } } as never, ['nothing', 'odd'], specs)).toEqual([
     { name: 'comm', type: '__data_loc char[]', off: 8, size: 4 },
     { name: 'pid', type: 'pid_t', off: 12, size: 4 },
     { name: 'name', type: 'char[16]', off: 16, size: 16 },
   ]);
-  expect(layOutRecord({ types: { btf } } as never, 'missing', specs)).toEqual([
+  expect(layOutRecord({ types: { btf } } as never, ['missing'], specs)).toEqual([
     { name: 'pid', type: 'pid_t', off: 8, size: 4 },
   ]);
 });

@@ -6,11 +6,13 @@ import type { AssignFields } from '../tracepoint-args.ts';
 export interface EventDef {
   /** `category:name` */
   readonly event: string;
-  /** The class of its record: `trace_event_raw_CLASS` in the kernel's BTF. */
+  /**
+   * The class of its record: `trace_event_raw_CLASS` in the kernel's BTF, where that has none of the event's own name. A
+   * later name of the class comes behind a `|`.
+   */
   readonly recordClass: string;
   readonly fields: readonly FieldSpec[];
-  /** The tracepoint; its name, where it differs from the event's. */
-  readonly tracepoint?: string;
+  /** What it takes from the tracepoint of its name. */
   readonly assign: AssignFields;
 }
 

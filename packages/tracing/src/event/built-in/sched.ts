@@ -16,7 +16,7 @@ const REPORT_MAX = 0x100;
 
 function reportedState(prev: KernelStruct, preempt: boolean): number {
   if (preempt) return REPORT_MAX;
-  const raw = prev.int('state');
+  const raw = prev.either('state', '__state');
   if (raw === TASK_IDLE) return REPORT_IDLE;
   const bits = (raw | prev.int('exit_state')) & TASK_REPORT;
   return bits === 0 ? 0 : 1 << (31 - Math.clz32(bits));
