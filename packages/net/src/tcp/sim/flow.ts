@@ -16,6 +16,11 @@ export interface FlowOptions {
   readonly startNs?: number;
   /** How much it sends; without, as much as it can until the end. */
   readonly bytes?: number;
+  /**
+   * What the application hands over and when, nanoseconds from the beginning; all at once by default. Part of a segment
+   * waits for the rest of it. Says how much is sent in all, too.
+   */
+  readonly writes?: readonly { readonly atNs: number; readonly bytes: number }[];
   /** Links it passes, in order; all by default. */
   readonly path?: readonly Link[];
   /** The cgroup its sockets are in; the root by default. */

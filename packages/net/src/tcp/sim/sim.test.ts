@@ -134,6 +134,41 @@ describe('congestion', () => {
   });
 });
 
+describe('an application that pauses', () => {
+  it('goes on with a smaller window, after the event', () => {
+    const control = noting();
+    const sim = simulate(control, { links: [{ rateBps: 1e9, delayNs: 10e6 }] });
+    const writes = [
+      { atNs: 0, bytes: 2_000_000 },
+      { atNs: 5e9, bytes: 1_000_000 },
+    ];
+    const { sender } = sim.addFlow({ cc: 'noting', writes });
+    sim.runUntil(4.9e9);
+    const before = sender.cwnd;
+    expect(before).toBeGreaterThan(500);
+    expect([sender.sndUna, sender.packetsOut]).toEqual([Math.floor(2_000_000 / 1448), 0]);
+    calls = [];
+    sim.runUntil(5.001e9);
+    expect(calls).toEqual(['event 1', 'event 0']);
+    expect(sender.cwnd).toBe(10);
+    expect(sender.ssthresh).toBeGreaterThanOrEqual(Math.floor(before * 0.7));
+    sim.runUntil(9e9);
+    expect(sim.finishedAll).toBe(true);
+  });
+
+  it('has a window no larger than what it uses', () => {
+    const writes = Array.from({ length: 300 }, (_, i) => ({ atNs: i * 20e6, bytes: 8 * 1448 }));
+    const control = noting();
+    const sim = simulate(control, { links: [{ rateBps: 1e9, delayNs: 10e6 }] });
+    const { sender } = sim.addFlow({ cc: 'noting', writes: [{ atNs: 0, bytes: 1_000_000 }, ...writes.slice(50)] });
+    sim.runUntil(0.9e9);
+    const before = sender.cwnd;
+    expect(before).toBeGreaterThan(200);
+    sim.runUntil(6.5e9);
+    expect(sender.cwnd).toBeLessThan(before / 2);
+  });
+});
+
 describe('acknowledgements', () => {
   it('say what they are, how much came, and how long it took', () => {
     const flags = new Set<number>();

@@ -16,7 +16,7 @@ import { TCP_CLOSE } from '../../sock/sock.ts';
 import { Link, type LinkOptions } from '../path/link.ts';
 import { Pipe, PKT_HOP_SHIFT, type Packet } from '../path/pipe.ts';
 import { ackArrived } from '../sock/input.ts';
-import { needsEcn, sendNew } from '../sock/output.ts';
+import { afterIdle, needsEcn, sendNew } from '../sock/output.ts';
 import { dataArrived, OutOfOrder, sendAck as acknowledge } from '../sock/receiver.ts';
 import { addRoundTrip } from '../sock/rtt.ts';
 import { TCP_ECN_OK, TcpSock } from '../sock/tcp-sock.ts';
@@ -67,6 +67,7 @@ export class TcpSim implements TcpWorld {
   readonly #options: TcpSimOptions;
   readonly #timers = new Map<TcpSock, EventSource>();
   readonly #returns = new Map<number, Pipe>();
+  readonly #established = new Set<TcpSock>();
   readonly #byOff = new Map<number, TcpSock>();
   readonly #scratch = { flow: 0, seq: 0, flags: 0, tsNs: 0 };
 
@@ -96,7 +97,8 @@ export class TcpSim implements TcpWorld {
    * @errno ENOENT UsageError: no such congestion control; EBUSY: it is being unregistered; EINVAL: options
    */
   addFlow(options: FlowOptions): Flow {
-    const { startNs = 0, bytes = Infinity, path = this.links, extraDelayNs = 0, cgroup } = options;
+    const { startNs = 0, writes, path = this.links, extraDelayNs = 0, cgroup } = options;
+    const bytes = writes?.reduce((sum, write) => sum + write.bytes, 0) ?? options.bytes ?? Infinity;
     const bad = (what: string): never => {
       throw new UsageError(`connection: ${what}`, { errno: EINVAL });
     };
@@ -125,10 +127,26 @@ export class TcpSim implements TcpWorld {
         sk.totalSegs = Math.ceil(bytes / this.mss);
       }
     }
+    if (writes !== undefined) this.#writeInParts(flow, writes);
+    else flow.sender.writtenSegs = flow.sender.totalSegs;
     this.flows.push(flow);
     const begin: EventSource = { eventId: -1, scheduledNs: Infinity, fire: () => this.#begin(flow, begin) };
     this.#queue.schedule(this.#queue.add(begin), startNs);
     return flow;
+  }
+
+  #writeInParts({ sender, startNs }: Flow, writes: NonNullable<FlowOptions['writes']>): void {
+    let written = 0;
+    sender.writtenSegs = 0;
+    for (const { atNs, bytes } of writes) {
+      this.at(startNs + atNs, () => {
+        written += bytes;
+        sender.writtenSegs = written >= sender.totalBytes ? sender.totalSegs : Math.floor(written / this.mss);
+        if (sender.released || !this.#established.has(sender)) return;
+        afterIdle(this, sender);
+        sendNew(this, sender);
+      });
+    }
   }
 
   /** Lets time pass, up to a moment. */
@@ -259,6 +277,7 @@ export class TcpSim implements TcpWorld {
     }
     addRoundTrip(sender, (this.clock.nowNs - flow.startNs) / NS_PER_US);
     sender.rttSeq = 0;
+    this.#established.add(sender);
     sendNew(this, sender);
   }
 

@@ -12,7 +12,7 @@ import { NO_SACK, PKT_ECE, type Packet } from '../path/pipe.ts';
 import { inCwndReduction, restartRto, retransmitLost, sendNew } from './output.ts';
 import { congestionAlert, reduceCwnd, stampCwnd } from './recovery.ts';
 import { addRoundTrip } from './rtt.ts';
-import { SEG_EVER_RETRANS, SEG_LOST, SEG_RETRANS, SEG_SACKED } from './scoreboard.ts';
+import { SEG_APP_LIMITED, SEG_EVER_RETRANS, SEG_LOST, SEG_RETRANS, SEG_SACKED } from './scoreboard.ts';
 import { TCP_ECN_OK, type TcpSock } from './tcp-sock.ts';
 import { SOCK_OPS_RTT_CB, SOCK_OPS_RTT_CB_FLAG } from '../../sock/sock-ops.ts';
 import type { TcpWorld } from './world.ts';
@@ -36,6 +36,7 @@ const got = {
   priorDeliveredNs: 0,
   firstTxNs: 0,
   rateRetrans: false,
+  rateAppLimited: false,
 };
 const ackSample: AckSample = { pktsAcked: 0, rttUs: -1, inFlight: 0 };
 const rate: RateSample = {
@@ -76,6 +77,7 @@ function arrived(sk: TcpSock, seg: number, nowNs: number): void {
     got.priorDeliveredNs = board.deliveredNs[slot];
     got.firstTxNs = board.firstTxNs[slot];
     got.rateRetrans = (flags & SEG_RETRANS) !== 0;
+    got.rateAppLimited = (flags & SEG_APP_LIMITED) !== 0;
   }
   if ((flags & SEG_LOST) !== 0) sk.lostOut--;
   if ((flags & SEG_RETRANS) !== 0) sk.retransOut--;
@@ -143,6 +145,7 @@ function rateSample(world: TcpWorld, sk: TcpSock, rttUs: number, losses: number,
   rate.priorDelivered = known ? got.priorDelivered : 0;
   rate.priorMstampUs = known ? clock.mstampUs(got.priorDeliveredNs) : 0;
   rate.isRetrans = known && got.rateRetrans;
+  rate.isAppLimited = known && got.rateAppLimited;
   rate.sndIntervalUs = known ? Math.floor((got.rateSentNs - got.firstTxNs) / NS_PER_US) : 0;
   rate.rcvIntervalUs = known ? Math.floor((clock.nowNs - got.priorDeliveredNs) / NS_PER_US) : 0;
   rate.delivered = known ? sk.delivered - got.priorDelivered : -1;
@@ -197,6 +200,7 @@ export function ackArrived(world: TcpWorld, sk: TcpSock, packet: Packet): void {
   takeAck(sk, ack, nowNs);
   sk.sndUna = ack;
   if (ece) sk.deliveredCe += got.delivered;
+  if (sk.appLimited > 0 && sk.delivered > sk.appLimited) sk.appLimited = 0;
   const rttUs = measure(world, sk, echoNs);
   if (advanced) {
     if (sk.packetsOut === 0) {

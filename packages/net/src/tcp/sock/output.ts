@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: MIT
 // What a sender sends, and when. @see net/ipv4/tcp_output.c
-import { CA_EVENT_TX_START, TCP_CA_CWR, TCP_CA_RECOVERY, TCP_CONG_NEEDS_ECN } from '../ca/congestion-control.ts';
+import {
+  CA_EVENT_CWND_RESTART,
+  CA_EVENT_TX_START,
+  TCP_CA_CWR,
+  TCP_CA_OPEN,
+  TCP_CA_RECOVERY,
+  TCP_CONG_NEEDS_ECN,
+} from '../ca/congestion-control.ts';
 import { PKT_CWR, PKT_ECE, PKT_ECT, PKT_RETRANS } from '../path/pipe.ts';
-import { SEG_EVER_RETRANS, SEG_LOST, SEG_RETRANS, SEG_SACKED } from './scoreboard.ts';
+import { SEG_APP_LIMITED, SEG_EVER_RETRANS, SEG_LOST, SEG_RETRANS, SEG_SACKED } from './scoreboard.ts';
 import { TCP_ECN_DEMAND_CWR, TCP_ECN_OK, TCP_ECN_QUEUE_CWR, type TcpSock } from './tcp-sock.ts';
 import { SOCK_OPS_RETRANS_CB, SOCK_OPS_RETRANS_CB_FLAG } from '../../sock/sock-ops.ts';
 import type { TcpWorld } from './world.ts';
@@ -92,23 +99,75 @@ export function expandSndbuf(sk: TcpSock): void {
   if (wanted > sk.sndbuf) sk.sndbuf = wanted;
 }
 
+/**
+ * A window that an application did not use for a timeout falls halfway to what it did use (RFC 2861).
+ * @see tcp_cwnd_validate
+ */
+function validateCwnd(world: TcpWorld, sk: TcpSock): void {
+  const now = world.clock.jiffiesAt(world.clock.nowNs);
+  if (sk.windowLimited) {
+    sk.cwndUsed = 0;
+    sk.cwndStamp = now;
+    return;
+  }
+  sk.cwndUsed = Math.max(sk.cwndUsed, sk.packetsOut);
+  const rto = Math.round((sk.rtoNs * world.clock.hz) / 1e9);
+  if (((now - sk.cwndStamp) | 0) < rto || sk.ca.congControl !== undefined) return;
+  if (sk.caState === TCP_CA_OPEN) {
+    const used = Math.max(sk.cwndUsed, sk.initialWindow);
+    if (used < sk.cwnd) {
+      sk.ssthresh = currentSsthresh(sk);
+      sk.cwnd = (sk.cwnd + used) >> 1;
+    }
+    sk.cwndUsed = 0;
+  }
+  sk.cwndStamp = now;
+}
+
+/** The threshold, or three quarters of the window where that is more. @see include/net/tcp.h, tcp_current_ssthresh */
+export function currentSsthresh(sk: TcpSock): number {
+  return inCwndReduction(sk) ? sk.ssthresh : Math.max(sk.ssthresh, (sk.cwnd >> 1) + (sk.cwnd >> 2));
+}
+
+/**
+ * The application wrote after a pause: for every timeout that went by the window falls by half, down to that of a new
+ * connection. @see tcp_slow_start_after_idle_check
+ */
+export function afterIdle(world: TcpWorld, sk: TcpSock): void {
+  if (sk.packetsOut > 0 || sk.ca.congControl !== undefined || sk.dataSegsOut === 0) return;
+  let idleNs = world.clock.nowNs - sk.lastSentNs;
+  if (idleNs <= sk.rtoNs) return;
+  const restart = Math.min(sk.initialWindow, sk.cwnd);
+  let { cwnd } = sk;
+  sk.ca.cwndEvent?.(sk, CA_EVENT_CWND_RESTART);
+  sk.ssthresh = currentSsthresh(sk);
+  while ((idleNs -= sk.rtoNs) > 0 && cwnd > restart) cwnd >>= 1;
+  sk.cwnd = Math.max(cwnd, restart);
+  sk.cwndStamp = world.clock.jiffiesAt(world.clock.nowNs);
+  sk.cwndUsed = 0;
+}
+
 /** Sends new data, as far as the window lets, and notes whether it was the window that did not. @see tcp_write_xmit */
 export function sendNew(world: TcpWorld, sk: TcpSock): void {
   const { board } = sk;
   if (sk.cwnd * (sk.mss + SEGMENT_OVERHEAD) > sk.sndbuf && sk.sndbuf < SNDBUF_MAX) expandSndbuf(sk);
   sk.ca.minTsoSegs?.(sk);
   let sent = 0;
-  while (sk.sndNxt < sk.totalSegs && sk.inFlight < sk.cwnd) {
+  while (sk.sndNxt < sk.writtenSegs && sk.inFlight < sk.cwnd) {
     const seg = sk.sndNxt;
     board.reserve(sk.sndUna, seg);
     const slot = board.slot(seg);
-    board.flags[slot] = 0;
+    board.flags[slot] = sk.appLimited > 0 ? SEG_APP_LIMITED : 0;
     transmit(world, sk, seg, false);
     if (sk.packetsOut === 0) restartRto(world, sk);
     sk.sndNxt++;
     sk.packetsOut++;
     board.inFlight[slot] = sk.inFlight;
     sent++;
+  }
+  // Nothing left to send though the window would let it.
+  if (sk.sndNxt >= sk.writtenSegs && sk.inFlight < sk.cwnd && sk.lostOut <= sk.retransOut) {
+    sk.appLimited = Math.max(sk.delivered + sk.inFlight, 1);
   }
   if (sent === 0) return;
   if (inCwndReduction(sk)) sk.prrOut += sent;
@@ -118,6 +177,7 @@ export function sendNew(world: TcpWorld, sk: TcpSock): void {
     sk.maxPacketsSeq = sk.sndNxt;
     sk.isCwndLimited = limited;
   }
+  validateCwnd(world, sk);
 }
 
 /** The retransmission timer starts anew. */

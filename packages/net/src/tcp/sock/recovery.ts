@@ -10,7 +10,7 @@ import {
   TCP_CA_RECOVERY,
 } from '../ca/congestion-control.ts';
 import { detectLoss, loseAll, unmarkLosses } from './loss.ts';
-import { inCwndReduction } from './output.ts';
+import { currentSsthresh, inCwndReduction } from './output.ts';
 import { TCP_ECN_OK, TCP_ECN_QUEUE_CWR, TCP_INFINITE_SSTHRESH, type TcpSock } from './tcp-sock.ts';
 import type { TcpWorld } from './world.ts';
 
@@ -29,11 +29,6 @@ export interface AckFacts {
 export function setCaState(sk: TcpSock, state: number): void {
   sk.ca.setState?.(sk, state);
   sk.caState = state;
-}
-
-/** The threshold, or three quarters of the window where that is more. @see include/net/tcp.h, tcp_current_ssthresh */
-function currentSsthresh(sk: TcpSock): number {
-  return inCwndReduction(sk) ? sk.ssthresh : Math.max(sk.ssthresh, (sk.cwnd >> 1) + (sk.cwnd >> 2));
 }
 
 function queueCwr(sk: TcpSock): void {

@@ -7,6 +7,8 @@ export const SEG_LOST = 2;
 export const SEG_RETRANS = 4;
 /** It was retransmitted at some time. */
 export const SEG_EVER_RETRANS = 8;
+/** The application had too little to send when it left. */
+export const SEG_APP_LIMITED = 16;
 
 const START_SLOTS = 64;
 

@@ -48,6 +48,12 @@ export class TcpSock {
   /** Segments there are to send, and bytes in all. */
   totalSegs = Infinity;
   totalBytes = Infinity;
+  /** Segments the application has handed over so far. */
+  writtenSegs = Infinity;
+  /** Until so many segments are delivered, samples are of an application that had too little to send; 0 for never. */
+  appLimited = 0;
+  /** The most segments out since the window was last found to be the limit. */
+  cwndUsed = 0;
 
   // What a congestion control may write.
   cwnd = TCP_INIT_CWND;
