@@ -36,6 +36,9 @@ const RELOCATION_TYPES: ReadonlySet<number> = new Set([
   C.R_BPF_64_32,
 ]);
 
+/** Sections that the linker makes itself. */
+const WRITTEN_ANEW: ReadonlySet<string> = new Set(['.strtab', '.symtab', '.BTF', '.BTF.ext']);
+
 const isDebug = (name: string): boolean => name.startsWith('.debug_') || name === '.eh_frame';
 
 /** Sections that a link drops: debug information, and what is written anew. */
@@ -138,6 +141,9 @@ export function readInput(bytes: Uint8Array, file: string, refuse: Refuse): Inpu
   for (const section of elf.sections.slice(1)) {
     if (isDropped(section)) continue;
     const { name, type, index } = section;
+    if (WRITTEN_ANEW.has(name) && (type !== C.SHT_PROGBITS || !name.startsWith('.BTF'))) {
+      refuse(`ELF sections ${name} are incompatible: types differ`);
+    }
     if (type === C.SHT_PROGBITS && name === '.BTF') btfSection = section;
     else if (type === C.SHT_PROGBITS && name === '.BTF.ext') extSection = section;
     else if (type === C.SHT_PROGBITS || type === C.SHT_NOBITS) {
