@@ -8,6 +8,7 @@ import {
   openObject,
   type BpfObject,
   type BpfProgram,
+  type CreateKernelOptions,
   type EngineName,
   type SimulatedKernel,
 } from 'tsbpf';

@@ -107,7 +107,7 @@ describe('records', () => {
     });
     const received = record('net:netif_receive_skb', () => [{ len: 60, dev: { name: 'eth0' } }]);
     expect(received).toMatchObject({ len: 60, name: 'eth0' });
-    const again = record('tcp:tcp_retransmit_skb', () => [
+    const again = record('tcp:tcp_retransmit_skb', (): KernelValue[] => [
       { __sk_common: { skc_family: 10, skc_state: 1, skc_dport: 0x5000 } },
       {},
     ]);
