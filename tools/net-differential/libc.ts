@@ -39,7 +39,6 @@ export const setns = declare('setns', 'int', ['int', 'int']);
 export const listen = declare('listen', 'int', ['int', 'int']);
 const acceptOf = declare('accept4', 'int', ['int', 'void *', 'void *', 'int']);
 export const close = declare('close', 'int', ['int']);
-export const shutdown = declare('shutdown', 'int', ['int', 'int']);
 
 /** `struct sockaddr_in`. */
 export function address(ip: string, port: number): Uint8Array {

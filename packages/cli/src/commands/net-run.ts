@@ -33,7 +33,11 @@ interface NetRunResult {
 }
 
 /** Lets every frame of the capture into the topology. */
-function runFrames(built: BuiltTopology, as: 'arrive' | 'send', pcap: string): NetRunResult {
+function runFrames(
+  built: BuiltTopology,
+  options: { as: 'arrive' | 'send'; pcap: string; keeps: boolean },
+): NetRunResult {
+  const { as, pcap, keeps } = options;
   const { topology, input } = built;
   const logs = new Map<string, DeviceLog>();
   let [packets, skipped, now] = [0, 0, 0n];
@@ -42,7 +46,7 @@ function runFrames(built: BuiltTopology, as: 'arrive' | 'send', pcap: string): N
   for (const host of topology.hosts) {
     for (const device of topology.net.devices.filter(({ netns, loopback }) => netns === host.netns && !loopback)) {
       const name = `${host.name}.${device.name}`;
-      const log = new DeviceLog(name);
+      const log = new DeviceLog(name, { keeps });
       logs.set(name, log);
       device.keepsFrames = false;
       device.watchers.add((event) => log.take({ device: name, ...event }, now));
@@ -119,8 +123,8 @@ function netRun(path: string, options: NetRunOptions, session: Session): number 
     else for (const line of explainRejection(error.diagnostic)) note(line);
     return FAILED;
   }
-  const result = runFrames(built, file.input.as, options.pcap);
-  const { out } = options;
+  const { out, pcap } = options;
+  const result = runFrames(built, { as: file.input.as, pcap, keeps: out !== undefined });
   if (out !== undefined) {
     makeDir(out);
     for (const device of result.devices) writeWhole(join(out, `${device.name}.pcapng`), device.pcapng());

@@ -20,8 +20,12 @@ export class DeviceLog {
   readonly verdicts = new Map<string, number>();
   readonly #packets: WritablePacket[] = [];
 
-  constructor(name: string) {
+  readonly #keeps: boolean;
+
+  /** `keeps`: frames are kept for a capture file. */
+  constructor(name: string, { keeps }: { keeps: boolean }) {
     this.name = name;
+    this.#keeps = keeps;
   }
 
   /** Takes an event; its time is that of the frame of the capture that caused it, later by what happened since. */
@@ -30,7 +34,7 @@ export class DeviceLog {
     this.counts.set(event.what, (this.counts.get(event.what) ?? 0) + 1);
     const judged = event.what === 'after-xdp' || event.what === 'after-ingress';
     if (judged && event.note !== undefined) this.verdicts.set(event.note, (this.verdicts.get(event.note) ?? 0) + 1);
-    this.#packets.push({ data: event.data, tsNs, ifaceIdx });
+    if (this.#keeps) this.#packets.push({ data: event.data, tsNs, ifaceIdx });
   }
 
   /** The capture: an interface for each stage. */
