@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { UNSUPPORTED, FAILED, OK } from '../exit-status.ts';
 import { CommandFailure, badInput } from '../failure.ts';
-import { VerifierError, BPF_PROG_TYPE_NAMES, type BpfProgram } from 'tsbpf';
+import { VerifierError, BPF_PROG_TYPE_NAMES, BPF_PROG_TYPE_STRUCT_OPS, type BpfProgram } from 'tsbpf';
 import { explainRejection } from '../output/rejection.ts';
 import { note, print } from '../output/streams.ts';
 import { readBytes } from '../input/read-file.ts';
@@ -46,6 +46,10 @@ function run(path: string, options: RunOptions, session: Session): number {
   const kernel = session.kernel(options);
   const obj = session.opened(path, options);
   const prog = chooseProgram(obj, path, options.prog);
+  if (prog.type === BPF_PROG_TYPE_STRUCT_OPS) {
+    const how = `tsbpf tcp run ${path} --link 100mbit,20ms has TCP call it`;
+    throw new CommandFailure(`${path}: ${prog.name} is a member of a table that the kernel calls: ${how}`, UNSUPPORTED);
+  }
   if (!obj.loaded) loadForRun(obj, prog);
   try {
     session.loaded(path, options);
