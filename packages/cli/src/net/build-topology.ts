@@ -2,7 +2,17 @@
 // What the file of a topology says, in a simulated kernel.
 import { dirname, resolve } from 'node:path';
 import { parseMac } from '@tsbpf/capture';
-import { Topology, XDP_FLAGS_SKB_MODE, type NetDevice, type ReceivingSocket, type SimulatedKernel } from 'tsbpf';
+import {
+  BPF_PROG_TYPE_NAMES,
+  BPF_PROG_TYPE_SCHED_CLS,
+  BPF_PROG_TYPE_SOCKET_FILTER,
+  BPF_PROG_TYPE_XDP,
+  Topology,
+  XDP_FLAGS_SKB_MODE,
+  type NetDevice,
+  type ReceivingSocket,
+  type SimulatedKernel,
+} from 'tsbpf';
 import { badInput, blaming } from '../failure.ts';
 import { chooseProgram } from '../commands/open.ts';
 import type { KernelOptions } from '../commands/open.ts';
@@ -30,6 +40,15 @@ function deviceOptions({ mac, queues, ...entry }: DeviceEntry): Parameters<Topol
     ...(queues === undefined ? {} : { rxQueues: queues }),
   };
 }
+
+/** What each hook takes. */
+const TYPES: Readonly<Record<ProgramEntry['attach'], number>> = {
+  xdp: BPF_PROG_TYPE_XDP,
+  'xdp-generic': BPF_PROG_TYPE_XDP,
+  'tc-ingress': BPF_PROG_TYPE_SCHED_CLS,
+  'tc-egress': BPF_PROG_TYPE_SCHED_CLS,
+  'socket-filter': BPF_PROG_TYPE_SOCKET_FILTER,
+};
 
 /** A value for a map: `{ "device": "host.device" }` stands for the device's number. */
 function mapValue(topology: Topology, value: unknown): { value: unknown; host: string | undefined } {
@@ -95,6 +114,13 @@ function attach(
   const host = topology.host(entry.device.split('.')[0] ?? '');
   const opened = session.opened(object, options);
   const prog = chooseProgram(opened, object, entry.program);
+  const wanted = TYPES[entry.attach];
+  if (prog.type !== wanted) {
+    const [has, needs] = [prog.type, wanted].map((type) =>
+      (BPF_PROG_TYPE_NAMES[type] ?? '').slice('BPF_PROG_TYPE_'.length),
+    );
+    badInput(`programs: ${entry.object}: ${prog.name} is of type ${has}; ${entry.attach} takes ${needs}`);
+  }
   session.loaded(object, options);
   host.run(() => {
     switch (entry.attach) {

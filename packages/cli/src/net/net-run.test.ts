@@ -20,6 +20,7 @@ vi.mock('../output/streams.ts', () => ({
 
 const example = (path: string): string => fileURLToPath(new URL(`../../../../examples/${path}`, import.meta.url));
 const TOPOLOGY = example('network/topology.json');
+const FIREWALL = example('xdp-firewall/firewall.bpf.o');
 const TRAFFIC = example('xdp-firewall/traffic.pcap');
 
 let dir = '';
@@ -96,6 +97,11 @@ describe('net run', () => {
       'no object',
       { ...good, programs: [{ object: 'x.o', attach: 'xdp', device: 'client.eth0' }] },
       /x\.o: no such file/,
+    ],
+    [
+      'a program of another type',
+      { ...good, programs: [{ object: FIREWALL, attach: 'tc-ingress', device: 'server.eth0' }] },
+      /firewall is of type XDP; tc-ingress takes SCHED_CLS/,
     ],
     ['no input', { hosts: good['hosts'] }, /"input" is missing/],
     [
