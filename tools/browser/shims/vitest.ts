@@ -75,7 +75,6 @@ function registrar(add: (name: string, body: () => unknown, skipped?: boolean) =
 
 export const describe = registrar(addSuite);
 export const it = registrar(addCase);
-export const test = it;
 
 export function beforeEach(hook: Hook): void {
   suites.at(-1)?.before.push(hook);
