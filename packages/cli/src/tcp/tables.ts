@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Tables of functions in an object's struct_ops maps.
-import type { BpfMap, BpfObject, SimulatedKernel } from 'tsbpf';
+import { BpfError, type BpfMap, type BpfObject, type SimulatedKernel } from 'tsbpf';
 import { UNSUPPORTED } from '../exit-status.ts';
 import { CommandFailure } from '../failure.ts';
+import { note } from '../output/streams.ts';
 
 const KEY = new Uint8Array(4);
 const TCP_VALUE = 'bpf_struct_ops_tcp_congestion_ops';
@@ -24,9 +25,21 @@ export function refuseLinks(path: string, obj: BpfObject): void {
   );
 }
 
-/** Registers those that were not yet. */
+/** Registers those that were not yet. One that cannot be is passed over with a note, unless none can. */
 export function registerNew(obj: BpfObject, kernel: SimulatedKernel): void {
-  for (const map of tableMaps(obj)) if (stateOf(map, kernel) === INIT) obj.attachStructOps(map);
+  const failures: BpfError[] = [];
+  const maps = tableMaps(obj);
+  for (const map of maps) {
+    if (stateOf(map, kernel) !== INIT) continue;
+    try {
+      obj.attachStructOps(map);
+    } catch (error) {
+      if (!(error instanceof BpfError)) throw error;
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0 && failures.length === maps.length) throw failures[0];
+  for (const { message } of failures) note(`not registered: ${message}`);
 }
 
 function stateOf(map: BpfMap, kernel: SimulatedKernel): number {
@@ -44,6 +57,7 @@ export function controlNames(obj: BpfObject, kernel: SimulatedKernel): string[] 
   return tableMaps(obj).flatMap((map) => {
     const value = map.getBytes(KEY);
     if (value === undefined || map.info().btf_vmlinux_value_type_id !== types.structId(TCP_VALUE)) return [];
+    if (stateOf(map, kernel) === INIT) return [];
     const name = value.subarray(at, at + NAME_BYTES);
     return [String.fromCharCode(...name.subarray(0, name.indexOf(0)))];
   });
