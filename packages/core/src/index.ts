@@ -29,6 +29,7 @@ export {
   type MapTypeDef,
   defineMapType,
 } from './map.ts';
+export { MAP_OP_SHAPES, mapOperation, OP_OF_SPECIAL, type MapOpShape } from './map-operation.ts';
 export {
   type HelperChoice,
   type ProgFacts,

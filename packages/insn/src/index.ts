@@ -28,6 +28,8 @@ export {
 export type { ProgramNeeds } from './table/opcodes.ts';
 export { opcodeInTable, opcodeRow, opcodeRows, OPCODES, programNeeds, reservedFieldsSet } from './table/opcodes.ts';
 
+export { validateBare } from './bare/validate.ts';
+
 export type { FormatOptions } from './disasm/options.ts';
 export { formatInsn, formatInsnLine } from './disasm/format.ts';
 export { helperName } from './disasm/jump.ts';

@@ -6,4 +6,4 @@ export type { BareHelper, BareInput, BareMemory, BareOptions, BareProgram, BareR
 export { loadBare, runBare } from './bare/bare.ts';
 export type { Recorder, RecorderOptions } from './record/recorder.ts';
 export { createRecorder } from './record/recorder.ts';
-export { validateBare } from './bare/validate.ts';
+export { validateBare } from '@tsbpf/insn';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Bare bytecode, as ubpf runs it: no kernel, no verifier, R1 a memory and R2 its length.
 import type { HelperFn, VerifiedProg } from '@tsbpf/core';
-import { decodeInsns, type Insn } from '@tsbpf/insn';
+import { decodeInsns, validateBare, type Insn } from '@tsbpf/insn';
 import { KernelMemory } from '@tsbpf/memory';
 import { EFAULT, EINVAL, ENOMEM, FaultError, MAX_BPF_STACK, UsageError } from '@tsbpf/uapi';
 import { liveRange } from '../check/access.ts';
@@ -9,7 +9,6 @@ import { Image } from '../code/image.ts';
 import { execute } from '../run/execute.ts';
 import { RunState, type Executable, type RunHost } from '../run/state.ts';
 import { Stepper } from '../run/stepper.ts';
-import { validateBare } from './validate.ts';
 
 /** The memory of a bare program, as its helpers see it. */
 export interface BareMemory {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Bare bytecode, as ubpf runs it: no kernel, no verifier, R1 a memory and R2 its length.
-import { decodeInsns, type Insn } from '@tsbpf/insn';
+import { decodeInsns, validateBare, type Insn } from '@tsbpf/insn';
 import { KernelMemory, offToAddr } from '@tsbpf/memory';
 import { EFAULT, ENOMEM, FaultError, MAX_BPF_STACK, UsageError } from '@tsbpf/uapi';
 import { ModuleCache } from '../run/module-cache.ts';
@@ -9,7 +9,6 @@ import { requireWasm, supportsTailCalls } from '../run/features.ts';
 import { translate } from '../translate/program.ts';
 import { exportName } from '../translate/shell.ts';
 import { LEVEL, SCRATCH, type OutCall } from '../translate/source.ts';
-import { validateBare } from './validate.ts';
 
 /** The memory of a bare program, as its helpers see it. */
 export interface BareMemory {

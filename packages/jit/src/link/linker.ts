@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: MIT
 // What the calls of a verified program reach in its kernel.
-import type { BpfMap, HelperFn, HelperRow, KernelServices, MapOpName, VerifiedProg, WasmCall } from '@tsbpf/core';
+import {
+  MAP_OP_SHAPES,
+  mapOperation,
+  OP_OF_SPECIAL,
+  type BpfMap,
+  type HelperFn,
+  type HelperRow,
+  type KernelServices,
+  type MapOpName,
+  type VerifiedProg,
+  type WasmCall,
+} from '@tsbpf/core';
 import { ENOSYS, InternalError, NotSupportedError } from '@tsbpf/uapi';
 import { widen } from '../translate/call-site.ts';
 import type { CallLink, OutCall } from '../translate/source.ts';
-import { MAP_OP_SHAPES, mapOperation, OP_OF_SPECIAL } from './map-op.ts';
 
 /** A call out of the program, and who answers. */
 export interface LinkedCall extends OutCall {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Operations of a map as functions with the arguments where the helper has them: R1 the map, then key, value, flags.
-import type { BpfMap, HelperFn, HelperSpecial, HelperVariant, MapOpName } from '@tsbpf/core';
+import type { HelperSpecial } from './func-proto.ts';
+import type { HelperFn } from './helper-call.ts';
+import type { BpfMap, MapOpName } from './map.ts';
+import type { HelperVariant } from './generated/helper-protos.ts';
 import { InternalError } from '@tsbpf/uapi';
 
 /** What a map operation stands for, and what it is passed. */

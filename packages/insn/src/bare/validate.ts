@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What can be said of a bare program before it runs.
-import { isLdImm64, jumpTarget, opcodeRow, reservedFieldsSet, subprogTarget, type Insn } from '@tsbpf/insn';
 import { BPF_REG_FP, EINVAL, MAX_BPF_REG, UsageError } from '@tsbpf/uapi';
+import { isLdImm64, jumpTarget, subprogTarget, type Insn } from '../insn.ts';
+import { opcodeRow, reservedFieldsSet } from '../table/opcodes.ts';
 
 function bad(idx: number, why: string): UsageError {
   return new UsageError(`instruction ${idx}: ${why}`, { errno: EINVAL });
