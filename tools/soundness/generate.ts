@@ -26,7 +26,7 @@ export interface GenerateOptions {
 }
 
 /** Of all programs: those with one thing that is wrong. */
-const WITH_A_MISTAKE = 0.35;
+const WITH_A_MISTAKE = 0.45;
 
 /** The program of a seed. */
 export function randomProgram(

@@ -94,7 +94,10 @@ function somePrograms(state: State, coverage: Coverage, count: number): void {
     const outcome = throughTheNet(kernel, prog, { coverage, runs: numberOf('runs') });
     programs.compared += outcome.compared;
     programs.exact += outcome.exact;
-    if (outcome.ownBug !== undefined) programs.own++;
+    if (outcome.ownBug !== undefined) {
+      programs.own++;
+      console.log(`v5.6 itself, seed ${prog.seed}: ${outcome.ownBug}`);
+    }
     if (outcome.accepted) {
       programs.accepted++;
       const length = Math.min(prog.insns.length, LONGEST);

@@ -476,8 +476,8 @@ export const CALL_NEAR_MISSES: readonly NearMiss[] = [
   { name: 'a wrong map', write: wrongMap },
   { name: 'a wrong kind', write: wrongKind },
   { name: 'clobbered registers', write: clobbered },
-  { name: 'locks', weight: 4, for: networking, write: locks },
-  { name: 'references', weight: 6, for: sockets, write: references },
+  { name: 'locks', weight: 7, for: networking, write: locks },
+  { name: 'references', weight: 9, for: sockets, write: references },
   { name: 'a function', weight: 2, for: functions, write: functionMiss, functions: functionBody },
   {
     name: 'a packet of the caller, XDP',

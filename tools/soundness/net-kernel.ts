@@ -32,6 +32,8 @@ export interface NetKernel {
   readonly maps: Readonly<Record<MapName | SpecialMapName, NetMap>>;
   /** Who watches the next load. */
   observer: PathObserver | undefined;
+  /** Another kernel as this one was at first. */
+  fresh(): NetKernel;
   progOf(fd: number): BpfProg;
   mapOf(fd: number): BpfMap;
   mapLaw(addr: bigint): MapLaw | undefined;
@@ -108,6 +110,7 @@ export function createNetKernel(verify: VerifyObserved = ownVerifier): NetKernel
     kernel,
     maps,
     asUser,
+    fresh: () => createNetKernel(verify),
     mapOf,
     progOf: (fd: number): BpfProg => {
       const file = state.fds.get(fd, 'prog');
