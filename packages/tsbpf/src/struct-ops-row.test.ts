@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A table of functions of one's own: a row, and a caller.
-import { createBtfBuilder, typesOf, type Btf } from '@tsbpf/btf';
+import { BTF_KIND_UNKN, createBtfBuilder, typesOf, type Btf } from '@tsbpf/btf';
 import type { StructOpsInstance, StructOpsRow } from '@tsbpf/core';
 import { structOpsRegistries } from '@tsbpf/struct-ops';
 import { vmlinuxBtf } from '@tsbpf/vmlinux';
@@ -25,7 +25,7 @@ import {
 /** The kernel's BTF with `struct door_ops { int (*open)(int, u64); void (*bell)(void); int floor; }` and its value. */
 function withDoors(kernel: Btf): Uint8Array {
   const b = createBtfBuilder();
-  for (const type of typesOf(kernel)) b.add(type);
+  for (const type of typesOf(kernel)) if (type.kind !== BTF_KIND_UNKN) b.add(type);
   const find = (name: string): number => kernel.findByName(name) ?? 0;
   const [int, u64] = [find('int'), find('u64')];
   const param = (typeId: number) => ({ name: '', typeId });

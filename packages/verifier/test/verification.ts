@@ -136,6 +136,7 @@ export function fakeVerification(options: FakeOptions): Verification {
     funcInfo: [],
     attach: undefined,
     counters: { processedInsns: 0, maxStatesPerInsn: 0, totalStates: 0, peakStates: 0, longestMarkRead: 0 },
+    refusal: undefined,
     prevLine: undefined,
     helperBtfIds: new Map(),
     cbAccess: false,
