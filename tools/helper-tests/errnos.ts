@@ -29,7 +29,7 @@ export const HELPER_ERRNOS: Readonly<Record<string, readonly string[]>> = {
   setsockopt: ['EINVAL'],
   getsockopt: ['EINVAL'],
   skb_adjust_room: ['EFAULT', 'EINVAL', 'ENOTSUPP'],
-  sock_map_update: ['EBUSY', 'EEXIST', 'EINVAL', 'ENOENT', 'EOPNOTSUPP'],
+  sock_map_update: ['E2BIG', 'EEXIST', 'EINVAL', 'ENOENT', 'EOPNOTSUPP'],
   xdp_adjust_meta: ['EACCES', 'EINVAL'],
   perf_event_read_value: ['EINVAL'],
   perf_prog_read_value: ['EINVAL'],
@@ -65,23 +65,6 @@ export const UNREACHABLE: Readonly<Record<string, string>> = {
   'perf_event_output EBUSY': 'programs nest no more than three deep',
   'xdp_adjust_meta ENOTSUPP': 'all simulated drivers have room for metadata',
   'sk_release EINVAL': 'the verifier says it',
+  'sock_map_update EBUSY': 'no other layer takes over a TCP socket',
   'send_signal EBUSY': 'signals are delivered at once, whatever interrupts are',
 };
-
-/**
- * Helpers of sockets in maps, whose tests drive whole streams and compare them with Linux (`tools/net-differential`): by
- * verdict and bytes, without naming helper and errno side by side.
- */
-export const BY_STREAMS: readonly string[] = [
-  'sk_redirect_map',
-  'sk_redirect_hash',
-  'sock_map_update',
-  'sock_hash_update',
-  'msg_redirect_map',
-  'msg_redirect_hash',
-  'msg_apply_bytes',
-  'msg_cork_bytes',
-  'msg_pull_data',
-  'msg_push_data',
-  'msg_pop_data',
-];

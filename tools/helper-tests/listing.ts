@@ -25,16 +25,24 @@ export interface HelperToTest {
 interface TestFile {
   readonly path: string;
   readonly text: string;
+  /** Names that are put together: what `bpf_tcp_${what}_syncookie` may come to. */
+  readonly made: readonly RegExp[];
 }
 
 /** Test files of all packages, without the lines that only import. */
 export function testFiles(): TestFile[] {
   return readdirSync(PACKAGES, { recursive: true, encoding: 'utf8' })
     .filter((path) => /^[a-z-]+\/src\/.*\.test\.ts$/.test(path) && !NOT_A_TEST.test(path))
-    .map((path) => ({
-      path,
-      text: readFileSync(`${PACKAGES}/${path}`, 'utf8').replace(/^import[\s\S]*?from '[^']*';$/gm, ''),
-    }));
+    .map((path) => testFile(path, readFileSync(`${PACKAGES}/${path}`, 'utf8')));
+}
+
+/** A test file by its text. */
+export function testFile(path: string, source: string): TestFile {
+  const text = source.replace(/^import[\s\S]*?from '[^']*';$/gm, '');
+  const made = [...text.matchAll(/`(bpf_[a-z0-9_]*\$\{[^`]*)`/g)].map(
+    ([, name = '']) => new RegExp(`^${name.replace(/\$\{[^}]*\}/g, '[a-z0-9_]+')}$`),
+  );
+  return { path, text, made };
 }
 
 /** What the files say of the helpers. */
@@ -45,8 +53,10 @@ export function listing(
 ): Listed[] {
   return helpers.map(({ name, variants, id }) => {
     const names = [name, ...variants].join('|');
-    const called = new RegExp(`\\b(?:bpf_)?(?:${names})\\b|\\bcall ${id}\\b|callHelper\\(${id}\\)`);
-    const naming = files.filter(({ text }) => called.test(text));
+    const called = new RegExp(`\\b(?:bpf_)?(?:${names})\\b|(?:\\b|\\\\n)call ${id}\\b|callHelper\\(${id}\\)`);
+    const naming = files.filter(
+      ({ text, made }) => called.test(text) || made.some((one) => variants.some((v) => one.test(v))),
+    );
     const missing = (errnos[name] ?? []).filter(
       (errno) => !naming.some(({ text }) => new RegExp(`\\b${errno}\\b`).test(text)),
     );

@@ -126,6 +126,79 @@ describe('sockets', () => {
   });
 });
 
+describe('sockets in maps', () => {
+  /** A map of sockets, and what a sock_ops program of an established connection has. */
+  function setUp(map_type: number) {
+    const { kernel, errno, call, mem } = kernelWith();
+    const { types } = kernel.state;
+    const fd = kernel.bpf(BPF_MAP_CREATE, { map_type, key_size: 4, value_size: 4, max_entries: 2 });
+    const file = kernel.state.fds.get(fd, 'map');
+    const map = typeof file === 'number' ? 0n : file.map.addr;
+    const sock = (protocol: 'tcp' | 'udp') =>
+      kernel.net.addSocket({ protocol, local: { port: 1 }, remote: { ip: '127.0.0.1', port: 2 } });
+    const ctx = mem.alloc(types.sizeOf('bpf_sock_ops_kern'));
+    const of = (off: number, op = 4): void => {
+      mem.write64(ctx + types.resolve('bpf_sock_ops_kern.sk').off, mem.toAddr(off));
+      mem.write32(ctx + types.resolve('bpf_sock_ops_kern.op').off, op);
+    };
+    const key = (index: number): number => {
+      const off = mem.alloc(4);
+      mem.write32(off, index);
+      return off;
+    };
+    return { kernel, errno, call, mem, map, sock, ctx, of, key };
+  }
+
+  it.each([
+    ['bpf_sock_map_update', 15],
+    ['bpf_sock_hash_update', 18],
+  ] as const)('%s puts established TCP sockets where the flags let it', (variant, type) => {
+    const { errno, map, sock, ctx, of, key } = setUp(type);
+    const update = (at: number, flags = 0): string => errno(variant, [ctx, map, key(at), flags], ctx);
+    const tcp = sock('tcp');
+    of(tcp.off);
+    expect(update(1, 2)).toBe('ENOENT');
+    expect(update(1)).toBe('0');
+    expect(update(1, 1)).toBe('EEXIST');
+    expect(update(1, 2)).toBe('0');
+    expect(update(1, 8)).toBe('EINVAL');
+    if (type === 15) expect(update(2)).toBe('E2BIG');
+    // Any other call of sock_ops, and any other socket.
+    of(tcp.off, 3);
+    expect(update(0)).toBe('EOPNOTSUPP');
+    of(sock('udp').off);
+    expect(update(0)).toBe('EOPNOTSUPP');
+  });
+
+  it.each(['bpf_msg_redirect_hash', 'bpf_sk_redirect_hash'])('%s drops what has nowhere to go', (variant) => {
+    const { kernel, call, mem, map, sock, ctx, of, key } = setUp(18);
+    const tcp = sock('tcp');
+    of(tcp.off);
+    expect(call('bpf_sock_hash_update', [ctx, map, key(7), 0], ctx)).toBe(0n);
+    const { types } = kernel.state;
+    const subject = mem.alloc(types.sizeOf(variant === 'bpf_sk_redirect_hash' ? 'sk_buff' : 'sk_msg'));
+    const redirect = (at: number, flags: bigint | number = 0): bigint =>
+      call(variant, [subject, map, key(at), flags], subject);
+    expect([redirect(7), redirect(8), redirect(7, 1), redirect(7, 2), redirect(7, 1n << 32n)]).toEqual([
+      1n,
+      0n,
+      1n,
+      0n,
+      0n,
+    ]);
+  });
+});
+
+describe('segment routing', () => {
+  it('lwt_seg6_action refuses actions that there are not, and parameters of other sizes', () => {
+    const { kernel, errno, mem } = kernelWith();
+    const skb = mem.alloc(kernel.state.types.sizeOf('sk_buff'));
+    const act = (action: number, len: number): string =>
+      errno('bpf_lwt_seg6_action', [skb, action, mem.alloc(32), len], skb);
+    expect([act(0, 4), act(99, 4)]).toEqual(['EINVAL', 'EINVAL']);
+  });
+});
+
 describe('bind', () => {
   /** What bpf_bind answers to an address of a connecting program: family, port, and how many bytes. */
   function bindTo(address: { family: number; port: number; lenBytes: number; ip: number }): string {
