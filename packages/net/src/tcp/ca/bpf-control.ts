@@ -15,12 +15,19 @@ export function tableName(kernel: KernelServices, off: number): string {
   return String.fromCharCode(...bytes.subarray(0, end < 0 ? NAME_MAX : end));
 }
 
-/** Calls a member with a socket and up to two more words; R0's low word, unsigned. */
+/** How many arguments `cong_control` has in this kernel's BTF: v6.10 put two before the sample. */
+function congControlArgs({ types }: KernelServices): number {
+  const { btf } = types;
+  const ptr = btf.skipModifiers(types.resolve('tcp_congestion_ops.cong_control').typeId);
+  return btf.funcProto(btf.skipModifiers(btf.sizeOrType(ptr))).params.length;
+}
+
+/** Calls a member with a socket and up to two more words, or a pointer last; R0's low word, unsigned. */
 class MemberCaller {
   readonly #regs: CallRegs = { lo: new Int32Array(7), hi: new Int32Array(7) };
   #depth = 0;
 
-  call(entry: FuncEntry, sk: TcpSock, a2 = 0, a3 = 0, a2Hi = 0): number {
+  call(entry: FuncEntry, sk: TcpSock, a2 = 0, a3 = 0, a2Hi = 0, a4 = 0): number {
     // A program may bring about a call of another: bpf_tcp_send_ack does.
     const regs = this.#depth === 0 ? this.#regs : { lo: new Int32Array(7), hi: new Int32Array(7) };
     this.#depth++;
@@ -32,6 +39,8 @@ class MemberCaller {
       regs.hi[2] = a2Hi;
       regs.lo[3] = a3;
       regs.hi[3] = 0;
+      regs.lo[4] = a4;
+      regs.hi[4] = KERNEL_BASE_HI;
       entry(regs);
       return regs.lo[0] >>> 0;
     } finally {
@@ -55,6 +64,7 @@ export function bpfCongestionControl(kernel: KernelServices, instance: StructOps
     const program = entry(name);
     return program === undefined ? undefined : (sk: TcpSock, word: number) => void caller.call(program, sk, word);
   };
+  const sampleArg = congControlArgs(kernel);
   const [congAvoid, pktsAcked, congControl] = [entry('cong_avoid'), entry('pkts_acked'), entry('cong_control')];
   return {
     name: tableName(kernel, instance.off),
@@ -82,8 +92,11 @@ export function bpfCongestionControl(kernel: KernelServices, instance: StructOps
     congControl:
       congControl === undefined
         ? undefined
-        : (sk: TcpSock, sample: RateSample) =>
-            void caller.call(congControl, sk, writer.rateSample(sample), 0, KERNEL_BASE_HI),
+        : sampleArg === 4
+          ? (sk: TcpSock, sample: RateSample) =>
+              void caller.call(congControl, sk, sk.seqOf(sk.sndUna) | 0, 0, 0, writer.rateSample(sample))
+          : (sk: TcpSock, sample: RateSample) =>
+              void caller.call(congControl, sk, writer.rateSample(sample), 0, KERNEL_BASE_HI),
   };
 }
 
