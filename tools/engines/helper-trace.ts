@@ -29,7 +29,7 @@ export class HelperTrace {
         arg === 'ARG_CONST_SIZE' || arg === 'ARG_CONST_SIZE_OR_ZERO' ? [i] : [],
       );
       const maps = (proto?.args ?? []).flatMap((arg, i) => (arg === 'ARG_CONST_MAP_PTR' ? [i] : []));
-      return state.overrideHelper(variant, (original) => this.#watch(variant, [...maps, ...words], original));
+      return state.overrides.set(variant, (original) => this.#watch(variant, [...maps, ...words], original));
     });
   }
 
