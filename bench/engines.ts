@@ -12,6 +12,11 @@ import { instructionsOf, simulatedKernel, Target } from './target.ts';
 const wanted = process.argv.slice(2);
 const programs = PROGRAMS.filter(({ name }) => name === 'trivial' || wanted.length === 0 || wanted.includes(name));
 const names = programs.map(({ name }) => name);
+const unknown = wanted.filter((name) => !names.includes(name));
+if (unknown.length > 0) {
+  console.error(`no program ${unknown.join(', ')}; there are ${PROGRAMS.map(({ name }) => name).join(', ')}`);
+  process.exit(2);
+}
 
 /** Why there is no kernel to compare with, or the programs on it. */
 function openKernel(): Timed | string {
