@@ -18,12 +18,9 @@ function inOrder(rows: readonly ProgTypeDef[]): ProgTypeDef[] {
  */
 export function defaultRegistries(): Registries {
   const net = netRegistries();
-  const all = mergeRegistries(
-    { mapTypes, helpers: helperRows },
-    net,
-    tracingRegistries(),
-    cgroupRegistries(),
-    { ...structOpsRegistries(net.structOps), structOps: [] },
-  );
+  const all = mergeRegistries({ mapTypes, helpers: helperRows }, net, tracingRegistries(), cgroupRegistries(), {
+    ...structOpsRegistries(net.structOps),
+    structOps: [],
+  });
   return { ...all, progTypes: inOrder(all.progTypes), helpers: withDeclaredGaps(all.helpers) };
 }
