@@ -111,8 +111,9 @@ export function throughTheNet(net: NetKernel, prog: RandomProgram, options: NetO
   if (outcome.violation === undefined) return outcome;
   // A bug of v5.6 itself, if it is gone where those are mended. What the run left behind must not matter.
   const again = once(net.fresh(), prog, { ...options, coverage: undefined }, undefined);
-  if (again.violation === undefined) return outcome;
-  const mended = once(net.fresh(), prog, { ...options, coverage: undefined }, MENDED);
+  // Or it must: then they are mended where it happened.
+  const where = again.violation === undefined ? net : net.fresh();
+  const mended = once(where, prog, { ...options, coverage: undefined }, MENDED);
   return mended.violation === undefined ? { ...outcome, violation: undefined, ownBug: outcome.violation } : outcome;
 }
 
