@@ -30,7 +30,7 @@ import {
   InternalError,
   errnoName,
   type Sys,
-} from 'tsbpf';
+} from '@tsbpf/uapi';
 
 export type ProgOp = 'lookup' | 'update' | 'delete' | 'push' | 'pop' | 'peek';
 const HELPER: Readonly<Record<ProgOp, number>> = { lookup: 1, update: 2, delete: 3, push: 87, pop: 88, peek: 89 };
