@@ -201,6 +201,7 @@ function main(): number {
     const due = Math.ceil((mutants * state.programs.done) / Math.max(1, programs)) || mutants;
     while (state.mutants.done < Math.min(due, mutants)) {
       someMutants(state, objects, table, Math.min(CHUNK, mutants - state.mutants.done));
+      writeState(flags.state, state);
     }
     writeState(flags.state, state);
   }
