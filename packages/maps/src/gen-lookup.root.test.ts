@@ -1,35 +1,18 @@
 // SPDX-License-Identifier: MIT
 // The instructions that replace lookups, against the running kernel's rewritten programs, laid out by its own BTF.
-import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Btf } from '@tsbpf/btf';
 import { createKernelTypes } from '@tsbpf/core';
 import { createHost } from '@tsbpf/host';
+import type { Insn } from '@tsbpf/insn';
+import { TestMap, openSystemPair, translatedLookup } from '@tsbpf/testkit';
 import {
-  alu64Imm,
-  callHelper,
-  decodeInsns,
-  encodeInsns,
-  exit,
-  ldMapFd,
-  mov64Imm,
-  mov64Reg,
-  program,
-  stMem,
-  type Insn,
-} from '@tsbpf/insn';
-import { TestMap, openSystemPair } from '@tsbpf/testkit';
-import {
-  BPF_ADD,
-  BPF_DW,
   BPF_F_NO_COMMON_LRU,
   BPF_MAP_TYPE_ARRAY,
   BPF_MAP_TYPE_ARRAY_OF_MAPS,
   BPF_MAP_TYPE_HASH,
   BPF_MAP_TYPE_HASH_OF_MAPS,
   BPF_MAP_TYPE_LRU_HASH,
-  BPF_OBJ_GET_INFO_BY_FD,
-  BPF_PROG_LOAD,
   BPF_PROG_TYPE_SOCKET_FILTER,
   type MapCreateAttr,
 } from '@tsbpf/uapi';
@@ -61,14 +44,12 @@ describe('inlined lookups', () => {
         context.skip(`no kernel to compare with: ${systems.why}`);
         return;
       }
-      let vmlinux: Uint8Array;
-      try {
-        vmlinux = readFileSync(VMLINUX);
-      } catch {
+      const vmlinux = real.readFile(VMLINUX);
+      if (typeof vmlinux === 'number') {
         context.skip(`the running kernel has no ${VMLINUX}`);
         return;
       }
-      const types = createKernelTypes(new Btf(new Uint8Array(vmlinux)));
+      const types = createKernelTypes(new Btf(vmlinux));
       const template = { map_type: BPF_MAP_TYPE_HASH, key_size: 4, value_size: 4, max_entries: 1 };
       const [realInner, simInner] = inner === true ? systems.maps(template) : [undefined, undefined];
       const realMap = new TestMap(real, { ...attr, inner_map_fd: realInner?.fd });
@@ -79,27 +60,7 @@ describe('inlined lookups', () => {
       const want = map.def.genLookup?.(map, types);
       expect(want).toBeDefined();
 
-      const insns = program(
-        stMem(BPF_DW, 10, -8, 0),
-        mov64Reg(2, 10),
-        alu64Imm(BPF_ADD, 2, -8),
-        ...ldMapFd(1, realMap.fd),
-        callHelper(1),
-        mov64Imm(0, 0),
-        exit(),
-      );
-      const prog = real.bpf(BPF_PROG_LOAD, {
-        prog_type: BPF_PROG_TYPE_SOCKET_FILTER,
-        insns: encodeInsns(insns),
-        license: 'GPL',
-      });
-      expect(prog).toBeGreaterThan(0);
-      const info = { xlated_prog_insns: new Uint8Array(4096), xlated_prog_len: 4096 };
-      expect(real.bpf(BPF_OBJ_GET_INFO_BY_FD, { bpf_fd: prog, info })).toBe(0);
-      real.close(prog);
-      const xlated = decodeInsns(info.xlated_prog_insns.subarray(0, info.xlated_prog_len));
-      // Between the load of the map, five slots in, and what follows the call.
-      const got = xlated.slice(5, xlated.length - 2);
+      const got = translatedLookup(real, realMap.fd, BPF_PROG_TYPE_SOCKET_FILTER);
       // Calls are relative to where the kernel lies.
       const unplaced = (insn: Insn): Insn => (insn.code === CALL ? { ...insn, imm: 0 } : insn);
       expect(got.map(unplaced)).toEqual(want?.insns.map(unplaced));

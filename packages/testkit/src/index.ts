@@ -16,3 +16,4 @@ export {
   type RandomProgram,
   type RandomProgramOptions,
 } from './random-program.ts';
+export { translatedLookup, translatedProgram } from './translated.ts';

@@ -12,16 +12,13 @@ import {
   BPF_CGROUP_UDP6_SENDMSG,
   BPF_CGROUP_SOCK_OPS,
   BPF_DW,
-  BPF_OBJ_GET_INFO_BY_FD,
-  BPF_PROG_LOAD,
   BPF_W,
-  type ProgInfo,
 } from '@tsbpf/uapi';
 import { Btf } from '@tsbpf/btf';
 import { createKernelTypes, type ProgTypeDef } from '@tsbpf/core';
 import { createHost } from '@tsbpf/host';
-import { decodeInsns, encodeInsns, exit, formatInsn, ldxMem, mov64Imm, mov64Reg, stxMem, type Insn } from '@tsbpf/insn';
-import { progFacts } from '@tsbpf/testkit';
+import { exit, formatInsn, ldxMem, mov64Imm, mov64Reg, stxMem, type Insn } from '@tsbpf/insn';
+import { progFacts, translatedProgram } from '@tsbpf/testkit';
 import { describe, expect, test } from 'vitest';
 import { cgroupSkbProgType } from '../prog-types/cgroup-skb.ts';
 import { cgroupSockAddrProgType } from '../prog-types/cgroup-sock-addr.ts';
@@ -53,20 +50,6 @@ function asFullsock(line: string): string {
 }
 
 const differs = (def: ProgTypeDef, off: number): boolean => LATER.some(([type, at]) => type === def.name && at === off);
-
-function kernelsOwn(def: ProgTypeDef, attach: number, insns: Insn[]): Insn[] {
-  const log_buf = new Uint8Array(65536);
-  const attr = { prog_type: def.type, expected_attach_type: attach, insns: encodeInsns(insns), license: 'GPL' };
-  const fd = host?.bpf(BPF_PROG_LOAD, { ...attr, log_buf, log_level: 1 }) ?? -1;
-  expect(fd, new TextDecoder().decode(log_buf)).toBeGreaterThan(0);
-  const info: ProgInfo = {};
-  host?.bpf(BPF_OBJ_GET_INFO_BY_FD, { bpf_fd: fd, info });
-  const xlated_prog_insns = new Uint8Array(info.xlated_prog_len ?? 0);
-  const full: ProgInfo = { xlated_prog_len: info.xlated_prog_len, xlated_prog_insns };
-  expect(host?.bpf(BPF_OBJ_GET_INFO_BY_FD, { bpf_fd: fd, info: full })).toBe(0);
-  host?.close(fd);
-  return decodeInsns(xlated_prog_insns);
-}
 
 const contexts: [def: ProgTypeDef, attach: number, bytes: number][] = [
   [cgroupSkbProgType, BPF_CGROUP_INET_EGRESS, 176],
@@ -101,11 +84,16 @@ const cases = contexts.flatMap(([def, attach, bytes]) => {
 
 describe.skipIf(!usable)('rewrites equal the running kernel’s', () => {
   test.each(cases)('%s', (_name, def, attach, off, size, write) => {
-    if (types === undefined) return;
+    if (host === undefined || types === undefined) return;
     const code = size === 8 ? BPF_DW : BPF_W;
     const insn = write ? stxMem(code, 6, 2, off) : ldxMem(code, 2, 6, off);
     const before = [mov64Reg(6, 1), mov64Imm(2, 7)];
-    const theirs = kernelsOwn(def, attach, [...before, insn, mov64Imm(0, 1), exit()]);
+    const theirs = translatedProgram(host, { prog_type: def.type, expected_attach_type: attach }, [
+      ...before,
+      insn,
+      mov64Imm(0, 1),
+      exit(),
+    ]);
     const prog = progFacts({ expectedAttachType: attach });
     const ours = def.verifier.convertCtxAccess?.({ write, insn, off, size, prog, types })?.insns ?? [];
     const text = (insns: readonly Insn[]): string[] => insns.map((_, at) => formatInsn(insns, at));

@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BPF_PROG_TYPE_NAMES } from '@tsbpf/uapi';
 import type { AccessInfo, AccessRequest, ProgFacts } from '@tsbpf/core';
+import { progFacts } from '@tsbpf/testkit';
 import { accessSkb, CGROUP_SKB_FIELDS, netProgTypes, netPtrClasses } from '../rows.ts';
 
 type Row = [off: number, size: number, dir: 'R' | 'W', reg: string | null, width: number];
@@ -18,17 +19,6 @@ const missing = !existsSync(path);
 if (missing) console.log(`skipped: no reference data at ${path}`);
 const matrix = missing ? { variants: {} } : (JSON.parse(readFileSync(path, 'utf8')) as Matrix);
 
-const facts = (over: Partial<ProgFacts>): ProgFacts => ({
-  type: 0,
-  expectedAttachType: 0,
-  privileged: true,
-  gplCompatible: true,
-  devBound: false,
-  attachBtfId: 0,
-  targetProg: undefined,
-  version: '5.6',
-  ...over,
-});
 const env = { vmlinux: undefined, types: undefined, progType: () => undefined };
 
 type Judge = (request: AccessRequest) => AccessInfo | string | undefined;
@@ -39,10 +29,10 @@ function judges(variant: string): { judge: Judge; prog: ProgFacts }[] {
   if (pointer !== null) {
     return netPtrClasses
       .filter((row) => row.regType === pointer[1])
-      .map((row) => ({ judge: (request) => row.isValidAccess(request), prog: facts({}) }));
+      .map((row) => ({ judge: (request) => row.isValidAccess(request), prog: progFacts() }));
   }
   const [, names = '', note = ''] = /^([A-Z0-9_|]+)(?:\((.*)\))?$/.exec(variant) ?? [];
-  const prog = facts({ privileged: note !== 'unpriv', devBound: note === 'device-bound' });
+  const prog = progFacts({ privileged: note !== 'unpriv', devBound: note === 'device-bound' });
   if (names === 'CGROUP_SKB') return [{ judge: (request) => accessSkb(CGROUP_SKB_FIELDS, request), prog }];
   return names.split('|').flatMap((name) => {
     const row = netProgTypes.find(({ type }) => BPF_PROG_TYPE_NAMES[type] === `BPF_PROG_TYPE_${name}`);

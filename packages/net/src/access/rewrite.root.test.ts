@@ -5,30 +5,16 @@ import { describe, expect, it } from 'vitest';
 import {
   BPF_DW,
   BPF_JEQ,
-  BPF_OBJ_GET_INFO_BY_FD,
-  BPF_PROG_LOAD,
   BPF_PROG_TYPE_SCHED_CLS,
   BPF_PROG_TYPE_SOCKET_FILTER,
   BPF_PROG_TYPE_XDP,
   BPF_W,
-  type ProgInfo,
 } from '@tsbpf/uapi';
 import { Btf } from '@tsbpf/btf';
 import { createKernelTypes, type ProgFacts, type ProgTypeDef } from '@tsbpf/core';
 import { createHost } from '@tsbpf/host';
-import {
-  callHelper,
-  decodeInsns,
-  encodeInsns,
-  exit,
-  formatInsn,
-  jmpImm,
-  ldxMem,
-  mov64Imm,
-  mov64Reg,
-  stxMem,
-  type Insn,
-} from '@tsbpf/insn';
+import { callHelper, exit, formatInsn, jmpImm, ldxMem, mov64Imm, mov64Reg, stxMem, type Insn } from '@tsbpf/insn';
+import { progFacts, translatedProgram } from '@tsbpf/testkit';
 import { skMsgProgType } from '../prog-types/sk-msg.ts';
 import { skReuseportProgType } from '../prog-types/sk-reuseport.ts';
 import { schedClsProgType } from '../prog-types/sched-cls.ts';
@@ -60,30 +46,8 @@ const LATER: Readonly<Record<string, string>> = {
   remote_port: 'since 5.17 narrow loads of ports were mended',
 };
 
-const prog = (type: number): ProgFacts => ({
-  type,
-  expectedAttachType: 0,
-  privileged: true,
-  gplCompatible: true,
-  devBound: false,
-  attachBtfId: 0,
-  targetProg: undefined,
-  version: '5.6',
-});
-
-function kernelsOwn(type: number, insns: Insn[]): Insn[] {
-  const fd = host!.bpf(BPF_PROG_LOAD, { prog_type: type, insns: encodeInsns(insns), license: 'GPL' });
-  expect(fd).toBeGreaterThan(0);
-  const info: ProgInfo = {};
-  expect(host!.bpf(BPF_OBJ_GET_INFO_BY_FD, { bpf_fd: fd, info })).toBe(0);
-  const full: ProgInfo = {
-    xlated_prog_len: info.xlated_prog_len,
-    xlated_prog_insns: new Uint8Array(info.xlated_prog_len ?? 0),
-  };
-  expect(host!.bpf(BPF_OBJ_GET_INFO_BY_FD, { bpf_fd: fd, info: full })).toBe(0);
-  host!.close(fd);
-  return decodeInsns(full.xlated_prog_insns ?? new Uint8Array(0));
-}
+const prog = (type: number): ProgFacts => progFacts({ type });
+const kernelsOwn = (type: number, insns: Insn[]): Insn[] => translatedProgram(host!, { prog_type: type }, insns);
 
 const cases = (
   [

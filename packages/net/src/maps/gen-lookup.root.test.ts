@@ -1,34 +1,12 @@
 // SPDX-License-Identifier: MIT
 // What the verifier makes of lookups in these maps, against the running kernel's rewritten programs, laid out by its
 // own BTF.
-import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Btf } from '@tsbpf/btf';
 import { createKernelTypes } from '@tsbpf/core';
 import { createHost } from '@tsbpf/host';
-import {
-  alu64Imm,
-  callHelper,
-  decodeInsns,
-  encodeInsns,
-  exit,
-  ldMapFd,
-  mov64Imm,
-  mov64Reg,
-  program,
-  stMem,
-} from '@tsbpf/insn';
-import { openSystemPair } from '@tsbpf/testkit';
-import {
-  BPF_ADD,
-  BPF_DW,
-  BPF_MAP_TYPE_DEVMAP,
-  BPF_MAP_TYPE_DEVMAP_HASH,
-  BPF_MAP_TYPE_XSKMAP,
-  BPF_OBJ_GET_INFO_BY_FD,
-  BPF_PROG_LOAD,
-  BPF_PROG_TYPE_XDP,
-} from '@tsbpf/uapi';
+import { openSystemPair, translatedLookup } from '@tsbpf/testkit';
+import { BPF_MAP_TYPE_DEVMAP, BPF_MAP_TYPE_DEVMAP_HASH, BPF_MAP_TYPE_XSKMAP, BPF_PROG_TYPE_XDP } from '@tsbpf/uapi';
 import { netRegistries } from '../registries.ts';
 
 const systems = openSystemPair(createHost, netRegistries());
@@ -53,12 +31,8 @@ describe('lookups by programs', () => {
         context.skip(`no kernel to compare with: ${systems.why}`);
         return;
       }
-      let vmlinux: Uint8Array;
-      let kallsyms: string;
-      try {
-        vmlinux = readFileSync(VMLINUX);
-        kallsyms = readFileSync(KALLSYMS, 'latin1');
-      } catch {
+      const [vmlinux, kallsyms] = [real.readFile(VMLINUX), real.readFile(KALLSYMS)];
+      if (typeof vmlinux === 'number' || typeof kallsyms === 'number') {
         context.skip(`the running kernel has no ${VMLINUX} or ${KALLSYMS}`);
         return;
       }
@@ -67,35 +41,18 @@ describe('lookups by programs', () => {
       if (typeof file === 'number') throw new TypeError('the simulated map is missing');
       const { map } = file;
 
-      const insns = program(
-        stMem(BPF_DW, 10, -8, 0),
-        mov64Reg(2, 10),
-        alu64Imm(BPF_ADD, 2, -8),
-        ...ldMapFd(1, theirs.fd),
-        callHelper(1),
-        mov64Imm(0, 0),
-        exit(),
-      );
-      const prog = real.bpf(BPF_PROG_LOAD, {
-        prog_type: BPF_PROG_TYPE_XDP,
-        insns: encodeInsns(insns),
-        license: 'GPL',
-      });
-      expect(prog).toBeGreaterThan(0);
-      const info = { xlated_prog_insns: new Uint8Array(4096), xlated_prog_len: 4096 };
-      expect(real.bpf(BPF_OBJ_GET_INFO_BY_FD, { bpf_fd: prog, info })).toBe(0);
-      real.close(prog);
-      const xlated = decodeInsns(info.xlated_prog_insns.subarray(0, info.xlated_prog_len));
-      // Between the load of the map, five slots in, and what follows the call.
-      const got = xlated.slice(5, xlated.length - 2);
+      const got = translatedLookup(real, theirs.fd, BPF_PROG_TYPE_XDP);
 
-      const inlined = map.def.genLookup?.(map, createKernelTypes(new Btf(new Uint8Array(vmlinux))));
+      const inlined = map.def.genLookup?.(map, createKernelTypes(new Btf(vmlinux)));
       if (inlined !== undefined) {
         expect(got).toEqual(inlined.insns);
         return;
       }
       expect(got.map(({ code }) => code)).toEqual([CALL]);
-      const [symbol = 0n, base = 0n] = placesOf(kallsyms, [map.def.opSymbols?.lookup ?? '', CALL_BASE]);
+      const [symbol = 0n, base = 0n] = placesOf(new TextDecoder('latin1').decode(kallsyms), [
+        map.def.opSymbols?.lookup ?? '',
+        CALL_BASE,
+      ]);
       if (symbol === 0n || base === 0n) {
         context.skip('the running kernel does not show where its functions are');
         return;
