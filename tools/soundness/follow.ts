@@ -205,8 +205,8 @@ export class Follower {
     top.noise &= load ? ~0x3f : ~(1 << prev.dst);
     if (this.#noisy?.has(this.#prevIdx) === true) {
       top.noise |= 1 << prev.dst;
-      top.write(prev.dst, undefined);
     }
+    if (top.noise !== 0) top.hideNoise();
   }
 
   #readAll(run: RunView, real: CurrentReality): void {

@@ -2,6 +2,8 @@
 // What registers, stacks and packets of a run really hold, and what of it was compared with a state already.
 import type { Reg, Slot } from '../../packages/verifier/src/index.ts';
 
+const LOWER_HALF = 0xffff_ffffn;
+
 /** One function of the chain of calls. */
 export class RealFrame {
   /** R0 to R10 of the running function; of a caller only R6 to R10. */
@@ -28,9 +30,12 @@ export class RealFrame {
     this.okRegs[reg] = undefined;
   }
 
-  /** Registers with noise in them are not compared. */
+  /** What nobody may read counts as the zeros that the verifier believes there: the lower halves are compared. */
   hideNoise(): void {
-    for (let reg = 0; this.noise >> reg !== 0; reg++) if ((this.noise & (1 << reg)) !== 0) this.write(reg, undefined);
+    for (let reg = 0; this.noise >> reg !== 0; reg++) {
+      const value = this.regs[reg];
+      if ((this.noise & (1 << reg)) !== 0 && value !== undefined) this.write(reg, value & LOWER_HALF);
+    }
   }
 
   /** Bytes of the stack changed. */
