@@ -10,7 +10,7 @@ export type { CgroupStorage, StoragePair } from './storage/storage.ts';
 export type { Decision } from './run/decision.ts';
 export { SimTask, type TaskOptions } from './world/task.ts';
 export { SysctlFile } from './sysctl/file.ts';
-export { Sysctls, type Sysctl, type SysctlOptions } from './sysctl/sysctls.ts';
+export { Sysctls, type Sysctl, type SysctlOptions, type SysctlVariable } from './sysctl/sysctls.ts';
 export type { SysctlKind, SysctlValue } from './sysctl/handler.ts';
 export { SimSocket, type Endpoint, type SocketOptions } from './socket/socket.ts';
 export { SOCK_DGRAM, SOCK_STREAM } from './socket/kinds.ts';

@@ -11,6 +11,7 @@ import {
   EOPNOTSUPP,
 } from '@tsbpf/uapi';
 import { SOCK_OPS_TCP_LISTEN_CB, TCP_CLOSE, TCP_LISTEN } from '@tsbpf/net';
+import { emptyAcceptQueue, limitAcceptQueue } from './accept-queue.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -91,11 +92,13 @@ export function connectSocket(socket: SimSocket, where: SocketAddress | Uint8Arr
   return 0;
 }
 
-/** Listens; an unbound socket gets a port, and no program is asked about that. */
-export function listenSocket(socket: SimSocket): number {
+/** Listens; an unbound socket gets a port, and no program is asked about that. @see net/ipv4/af_inet.c, inet_listen */
+export function listenSocket(socket: SimSocket, backlog: number): number {
   if (socket.type !== SOCK_STREAM) return -EOPNOTSUPP;
+  if (socket.state !== TCP_LISTEN && socket.state !== TCP_CLOSE) return -EINVAL;
+  limitAcceptQueue(socket, backlog);
   if (socket.state === TCP_LISTEN) return 0;
-  if (socket.state !== TCP_CLOSE) return -EINVAL;
+  emptyAcceptQueue(socket);
   const err = autobind(socket);
   if (err < 0) return err;
   setState(socket, TCP_LISTEN);

@@ -21,6 +21,7 @@ import {
   writePointerField,
   type Sock,
 } from '@tsbpf/net';
+import { acceptQueueFull, countWaiting } from './accept-queue.ts';
 import { AF_INET, AF_INET6, v4Mapped } from './address.ts';
 import { findReceiver, setLocal, setRemote, setState, writeEnds } from './endpoints.ts';
 import { runSkbHook } from './skb-hook.ts';
@@ -160,6 +161,7 @@ export function handshake(socket: SimSocket): number {
     }
     const asked = sendOnce(socket, listener, syn);
     if (!asked.arrived) return asked;
+    if (acceptQueueFull(listener)) return { sent: asked.sent, arrived: false };
     if (request === undefined) {
       request = openRequest(listener, back);
       announce(listener, request, ecn);
@@ -184,5 +186,6 @@ export function handshake(socket: SimSocket): number {
   socket.peer = child;
   child.peer = socket;
   listener.pending.push(child);
+  countWaiting(listener, 1);
   return 0;
 }

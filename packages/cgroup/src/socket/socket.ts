@@ -25,6 +25,7 @@ import { runGetsockoptHook, runSetsockoptHook, type GetResult } from '../sockopt
 import { kernelGetsockopt, kernelSetsockopt } from '../sockopt/kernel-sockopt.ts';
 import type { Cgroup } from '../tree/cgroup.ts';
 import { writeSockCgroup } from '../tree/structure.ts';
+import { countWaiting, SOMAXCONN } from './accept-queue.ts';
 import { AF_INET, AF_INET6, type SocketAddress } from './address.ts';
 import { bindSocket } from './bind.ts';
 import { connectSocket, listenSocket } from './connect.ts';
@@ -210,14 +211,19 @@ export class SimSocket {
     return this.#asTask(() => connectSocket(this, address));
   }
 
-  /** listen(2). @errno EOPNOTSUPP not a TCP socket @errno EINVAL connected */
-  listen(): number {
-    return this.#asTask(() => listenSocket(this));
+  /**
+   * listen(2). So many connections and one more wait for accept(2), at most as many as `net/core/somaxconn` says; whoever
+   * else asks is not heard. @errno EOPNOTSUPP not a TCP socket @errno EINVAL connected
+   */
+  listen(backlog: number = SOMAXCONN): number {
+    return this.#asTask(() => listenSocket(this, backlog));
   }
 
   /** accept(2): the oldest waiting connection; undefined where there is none. */
   accept(): SimSocket | undefined {
-    return this.pending.shift();
+    const child = this.pending.shift();
+    if (child !== undefined) countWaiting(this, -1);
+    return child;
   }
 
   /**

@@ -316,3 +316,27 @@ test('the SYN is kept where the listener wants it kept', () => {
   const off = Number(BigInt.asUintN(32, at));
   expect([kernel.mem.read32(off), kernel.mem.read8(off + 4)]).toEqual([60, 0x45]);
 });
+
+describe('the queue of connections to accept', () => {
+  test('has room for one more than listen(2) said; others time out', () => {
+    const { kernel, listener, open, client, where } = world();
+    const waiting = (): number => readField(kernel, listener.sk.off, 'sock.sk_ack_backlog');
+    expect([listener.listen(1), readField(kernel, listener.sk.off, 'sock.sk_max_ack_backlog')]).toEqual([0, 1]);
+    const connect = (): number => open(client).connect(where);
+    expect([connect(), connect(), waiting(), connect(), waiting()]).toEqual([0, 0, 2, -ETIMEDOUT, 2]);
+    listener.accept();
+    expect([waiting(), connect(), listener.pending.length]).toEqual([1, 0, 2]);
+    listener.accept();
+    listener.accept();
+    expect([listener.accept(), waiting()]).toEqual([undefined, 0]);
+  });
+
+  test('is no longer than the machine lets it', () => {
+    const { kernel, cgroups, listener } = world();
+    const limit = (): number => readField(kernel, listener.sk.off, 'sock.sk_max_ack_backlog');
+    expect(limit()).toBe(4096);
+    cgroups.spawn().writeSysctl('net.core.somaxconn', '7');
+    expect([listener.listen(100), limit()]).toEqual([0, 7]);
+    expect([listener.listen(3), limit(), listener.listen(-1), limit()]).toEqual([0, 3, 0, 7]);
+  });
+});

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { syncookiesOf } from '@tsbpf/net';
 import type { SysctlOptions } from './sysctls.ts';
 
 const flag = (name: string, value = 0): SysctlOptions => ({ name, type: 'int', value });
@@ -36,7 +37,14 @@ export const DEFAULT_SYSCTLS: readonly SysctlOptions[] = [
   { name: 'net/ipv4/tcp_mem', type: 'ulong', value: [46347, 61799, 92694] },
   { name: 'net/ipv4/tcp_rmem', type: 'int', value: [4096, 131072, 6291456], min: 1n },
   { name: 'net/ipv4/tcp_wmem', type: 'int', value: [4096, 16384, 4194304], min: 1n },
-  flag('net/ipv4/tcp_syncookies', 1),
+  {
+    name: 'net/ipv4/tcp_syncookies',
+    type: 'int',
+    value: (kernel) => {
+      const state = syncookiesOf(kernel);
+      return { get: () => [BigInt(state.mode)], set: ([mode = 0n]) => void (state.mode = Number(mode)) };
+    },
+  },
   flag('net/ipv4/tcp_ecn', 2),
   { name: 'net/ipv4/tcp_syn_retries', type: 'int', value: 6, min: 1n, max: 127n },
   flag('net/ipv4/tcp_retries2', 15),

@@ -9,11 +9,19 @@ import type { SysctlKind, SysctlValue } from './handler.ts';
 export const MAY_WRITE = 2;
 export const MAY_READ = 4;
 
+type InitialValue = readonly (number | bigint)[] | number | bigint | string;
+
+/** What a sysctl is about, where another subsystem keeps it: both see what either writes. */
+export interface SysctlVariable {
+  get(): SysctlValue;
+  set(value: SysctlValue): void;
+}
+
 /** What a sysctl starts from. */
 export interface SysctlOptions extends SysctlKind {
   /** Below /proc/sys: `net/ipv4/ip_forward`. */
   readonly name: string;
-  readonly value: readonly (number | bigint)[] | number | bigint | string;
+  readonly value: InitialValue | ((kernel: KernelServices) => SysctlVariable);
   /** Permission bits; 0o644 unless given. */
   readonly mode?: number;
 }
@@ -35,9 +43,15 @@ export function sysctlName(spelling: string): string {
   return spelling.includes('/') ? spelling : spelling.replaceAll('.', '/');
 }
 
-function valueOf(value: SysctlOptions['value']): SysctlValue {
+function valueOf(value: InitialValue): SysctlValue {
   if (typeof value === 'string') return value;
   return (typeof value === 'object' ? value : [value]).map(BigInt);
+}
+
+/** The variable of a sysctl that nobody else keeps. */
+function ownVariable(initial: InitialValue): SysctlVariable {
+  let value = valueOf(initial);
+  return { get: () => value, set: (next) => void (value = next) };
 }
 
 /** The sysctls of a kernel. */
@@ -64,7 +78,21 @@ export class Sysctls {
     mem.writeBytes(table + tableBytes, base);
     writePointer(mem, off + types.resolve('ctl_table_header.ctl_table').off, table);
     writePointer(mem, table + types.resolve('ctl_table.procname').off, table + tableBytes);
-    const sysctl: Sysctl = { kind: 'sysctl', off, table, name, mode, rules, value: valueOf(value) };
+    const variable = typeof value === 'function' ? value(this.#kernel) : ownVariable(value);
+    const sysctl: Sysctl = {
+      kind: 'sysctl',
+      off,
+      table,
+      name,
+      mode,
+      rules,
+      get value() {
+        return variable.get();
+      },
+      set value(next) {
+        variable.set(next);
+      },
+    };
     this.#byName.set(name, sysctl);
     objects.add(sysctl);
     return sysctl;

@@ -7,7 +7,10 @@ const SECRET_BYTES = 16;
 /** SYN cookies of one kernel. Linux keys them at random; here the secrets are the same in every run, and scriptable. */
 export class Syncookies implements Checkpointable {
   readonly checkpointName = 'tcp-syncookies';
-  /** `net.ipv4.tcp_syncookies`: 0 never, 1 where a listener's queue is full, 2 always. */
+  /**
+   * `net.ipv4.tcp_syncookies`, an int: 0 never, 2 always, anything else where a listener's queue is full. The file below
+   * /proc/sys and this are one.
+   */
   mode = 1;
   #secrets: readonly [Uint8Array, Uint8Array] = [
     Uint8Array.from({ length: SECRET_BYTES }, (_, i) => i + 1),
