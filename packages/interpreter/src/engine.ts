@@ -21,6 +21,11 @@ export interface InterpreterOptions {
   readonly pagedPacketRead?: PagedPacketRead;
 }
 
+interface SavedRuns {
+  readonly idle: RunState | undefined;
+  readonly free: readonly RunState[];
+}
+
 /** The engine of one kernel: a pool of runs, and what links programs to the kernel. */
 export class Engine implements RunHost {
   readonly kernel: KernelServices;
@@ -29,6 +34,8 @@ export class Engine implements RunHost {
   readonly nowNs: () => number;
   readonly #paged: PagedPacketRead | undefined;
   #packets: PacketAccess | undefined;
+  /** Runs that ended: the one to take next, and the others. */
+  #idle: RunState | undefined = undefined;
   #free: RunState[] = [];
 
   constructor(kernel: KernelServices, options: InterpreterOptions) {
@@ -40,9 +47,11 @@ export class Engine implements RunHost {
     // A checkpoint of the memory knows nothing of stacks allocated later: forget those when it is restored.
     kernel.checkpointables.push({
       checkpointName: 'interpreter',
-      save: () => [...this.#free],
+      save: (): SavedRuns => ({ idle: this.#idle, free: [...this.#free] }),
       restore: (saved) => {
-        this.#free = [...(saved as RunState[])];
+        const { idle, free } = saved as SavedRuns;
+        this.#idle = idle;
+        this.#free = [...free];
       },
     });
   }
@@ -63,12 +72,16 @@ export class Engine implements RunHost {
   }
 
   take(): RunState {
-    return this.#free.pop() ?? new RunState(this);
+    const run = this.#idle;
+    if (run === undefined) return this.#free.pop() ?? new RunState(this);
+    this.#idle = undefined;
+    return run;
   }
 
   /** Keeps a run that ended, its stacks and registers for the next. */
   give(run: RunState): void {
-    this.#free.push(run);
+    if (this.#idle === undefined) this.#idle = run;
+    else this.#free.push(run);
   }
 
   /** How a verified program is decoded and linked to this kernel. */

@@ -31,6 +31,7 @@ export class LoadedProgram implements LoadedProg, OwnProgram {
   readonly body: FuncEntry = (regs) => this.#enter(regs, 0, 0);
   readonly #engine: Engine;
   readonly #slotBySubprog: (FuncSlot | undefined)[] = [];
+  readonly #main: FuncSlot;
   readonly #symbols: TextSymbol[] = [];
   #overrides: number;
   #lastLo = 0;
@@ -49,6 +50,7 @@ export class LoadedProgram implements LoadedProg, OwnProgram {
       this.#slotBySubprog[idx] = slot;
       return [slot];
     });
+    this.#main = this.slots[0];
     this.compileNs = engine.nowNs() - start;
   }
 
@@ -73,22 +75,15 @@ export class LoadedProgram implements LoadedProg, OwnProgram {
   }
 
   run(ctxOff: number): number {
-    const patched = this.#slotBySubprog[0]?.patched;
+    const patched = this.#main.patched;
     if (patched !== undefined) return this.#runPatched(patched, ctxOff);
     const engine = this.#engine;
     const { kernel } = engine;
-    if (this.#overrides !== kernel.overrides.generation) this.relinkIfOverridden();
     const outer = kernel.currentCall;
     const run = engine.take();
     try {
-      const slow = engine.watched;
-      run.begin(this, 0, slow);
-      run.setCtx(ctxOff);
       kernel.currentCall = run.call;
-      if (slow) new Stepper(run, engine.stepperOptions()).finish();
-      else execute(run);
-      this.#lastLo = run.lo[0];
-      this.#lastHi = run.hi[0];
+      this.#runWith(run, ctxOff, engine.watched);
       return this.#lastLo >>> 0;
     } finally {
       kernel.currentCall = outer;
@@ -97,10 +92,39 @@ export class LoadedProgram implements LoadedProg, OwnProgram {
   }
 
   runBatch({ ctxOff, strideBytes, count, resultsOff }: Parameters<LoadedProg['runBatch']>[0]): void {
-    for (let i = 0; i < count; i++) {
-      const r0 = this.run((ctxOff + i * strideBytes) >>> 0);
-      this.#engine.kernel.mem.write32(resultsOff + 4 * i, r0);
+    const engine = this.#engine;
+    const { kernel } = engine;
+    const { mem } = kernel;
+    const outer = kernel.currentCall;
+    const run = engine.take();
+    try {
+      kernel.currentCall = run.call;
+      for (let i = 0; i < count; i++) {
+        const ctx = (ctxOff + i * strideBytes) >>> 0;
+        const patched = this.#main.patched;
+        if (patched === undefined) this.#runWith(run, ctx, engine.watched);
+        else {
+          kernel.currentCall = outer;
+          this.#runPatched(patched, ctx);
+          kernel.currentCall = run.call;
+        }
+        mem.write32(resultsOff + 4 * i, this.#lastLo);
+      }
+    } finally {
+      kernel.currentCall = outer;
+      engine.give(run);
     }
+  }
+
+  /** From the context to R0, which the program keeps. */
+  #runWith(run: RunState, ctxOff: number, slow: boolean): void {
+    if (this.#overrides !== this.#engine.kernel.overrides.generation) this.relinkIfOverridden();
+    run.begin(this, 0, slow);
+    run.setCtx(ctxOff);
+    if (slow) new Stepper(run, this.#engine.stepperOptions()).finish();
+    else execute(run);
+    this.#lastLo = run.lo[0];
+    this.#lastHi = run.hi[0];
   }
 
   start(ctxOff: number): Run {

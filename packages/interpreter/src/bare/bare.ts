@@ -149,7 +149,7 @@ export function loadBare(options: BareOptions): BareProgram {
         run.begin(executable, 0, checked);
         run.lo.fill(0, 0, 10);
         run.hi.fill(0, 0, 10);
-        if (bytes.length > 0) run.setCtx(off);
+        run.setCtx(bytes.length > 0 ? off : 0);
         run.lo[2] = bytes.length;
         registers.forEach((value, reg) => {
           if (value === undefined) return;

@@ -18,25 +18,21 @@ function swap32(x: number): number {
  * @errno EFAULT FaultError: an access outside of the memory, or a ninth frame
  */
 export function execute(run: RunState): void {
-  const { mem, frames } = run;
-  let { code, lo, hi, functions, pc, sp, loops } = run;
+  const { mem } = run;
+  let { code, lo, hi, pc, sp } = run;
   let view = mem.view;
-  let generation = mem.generation;
-  let at = pc;
   try {
     for (;;) {
-      at = pc;
       const word = code[pc];
       const d = (word >>> 8) & 15;
       const s = word >>> 12;
       pc += 2;
       switch (word & 0xff) {
         case 0x00: // stop
-          run.next = code[at + 1];
+          run.next = code[pc - 1];
           run.taken = d === 1;
-          run.pc = at;
+          run.pc = pc - 2;
           run.sp = sp;
-          run.loops = loops;
           return;
 
         case 0x0f: {
@@ -195,10 +191,10 @@ export function execute(run: RunState): void {
         case 0xdc: {
           // dst = htobe(dst), of the width in the last word
           const l = lo[d];
-          if (code[at + 1] === 16) {
+          if (code[pc - 1] === 16) {
             lo[d] = ((l & 0xff) << 8) | ((l >>> 8) & 0xff);
             hi[d] = 0;
-          } else if (code[at + 1] === 32) {
+          } else if (code[pc - 1] === 32) {
             lo[d] = swap32(l);
             hi[d] = 0;
           } else {
@@ -210,53 +206,53 @@ export function execute(run: RunState): void {
         case 0x18: // dst = a 64-bit constant
           lo[d] = lo[s];
           hi[d] = hi[s];
-          pc = code[at + 1];
+          pc = code[pc - 1];
           break;
 
         case 0x71: // dst = *(u8 *)(src + off)
-          lo[d] = view.getUint8((lo[s] + code[at + 1]) >>> 0);
+          lo[d] = view.getUint8((lo[s] + code[pc - 1]) >>> 0);
           hi[d] = 0;
           break;
         case 0x69: // dst = *(u16 *)(src + off)
-          lo[d] = view.getUint16((lo[s] + code[at + 1]) >>> 0, true);
+          lo[d] = view.getUint16((lo[s] + code[pc - 1]) >>> 0, true);
           hi[d] = 0;
           break;
         case 0x61: // dst = *(u32 *)(src + off)
-          lo[d] = view.getInt32((lo[s] + code[at + 1]) >>> 0, true);
+          lo[d] = view.getInt32((lo[s] + code[pc - 1]) >>> 0, true);
           hi[d] = 0;
           break;
         case 0x79: {
           // dst = *(u64 *)(src + off)
-          const a = (lo[s] + code[at + 1]) >>> 0;
+          const a = (lo[s] + code[pc - 1]) >>> 0;
           lo[d] = view.getInt32(a, true);
           hi[d] = view.getInt32(a + 4, true);
           break;
         }
         case 0x73: // *(u8 *)(dst + off) = src
-          view.setInt8((lo[d] + code[at + 1]) >>> 0, lo[s]);
+          view.setInt8((lo[d] + code[pc - 1]) >>> 0, lo[s]);
           break;
         case 0x6b: // *(u16 *)(dst + off) = src
-          view.setInt16((lo[d] + code[at + 1]) >>> 0, lo[s], true);
+          view.setInt16((lo[d] + code[pc - 1]) >>> 0, lo[s], true);
           break;
         case 0x63: // *(u32 *)(dst + off) = src
-          view.setInt32((lo[d] + code[at + 1]) >>> 0, lo[s], true);
+          view.setInt32((lo[d] + code[pc - 1]) >>> 0, lo[s], true);
           break;
         case 0x7b: {
           // *(u64 *)(dst + off) = src; the high word first, so that a fault at the end of memory writes nothing
-          const a = (lo[d] + code[at + 1]) >>> 0;
+          const a = (lo[d] + code[pc - 1]) >>> 0;
           view.setInt32(a + 4, hi[s], true);
           view.setInt32(a, lo[s], true);
           break;
         }
         case 0xc3: {
           // lock *(u32 *)(dst + off) += src
-          const a = (lo[d] + code[at + 1]) >>> 0;
+          const a = (lo[d] + code[pc - 1]) >>> 0;
           view.setInt32(a, view.getInt32(a, true) + lo[s], true);
           break;
         }
         case 0xdb: {
           // lock *(u64 *)(dst + off) += src
-          const a = (lo[d] + code[at + 1]) >>> 0;
+          const a = (lo[d] + code[pc - 1]) >>> 0;
           const old = view.getInt32(a, true);
           const l = (old + lo[s]) | 0;
           view.setInt32(a + 4, view.getInt32(a + 4, true) + hi[s] + (l >>> 0 < old >>> 0 ? 1 : 0), true);
@@ -265,123 +261,111 @@ export function execute(run: RunState): void {
         }
 
         case 0x05: // goto
-          pc = code[at + 1];
+          pc = code[pc - 1];
           break;
         case 0x1d: // if (dst == src) goto
-          if (lo[d] === lo[s] && hi[d] === hi[s]) pc = code[at + 1];
+          if (lo[d] === lo[s] && hi[d] === hi[s]) pc = code[pc - 1];
           break;
         case 0x5d: // !=
-          if (lo[d] !== lo[s] || hi[d] !== hi[s]) pc = code[at + 1];
+          if (lo[d] !== lo[s] || hi[d] !== hi[s]) pc = code[pc - 1];
           break;
         case 0x2d: // >, unsigned
-          if (hi[d] === hi[s] ? lo[d] >>> 0 > lo[s] >>> 0 : hi[d] >>> 0 > hi[s] >>> 0) pc = code[at + 1];
+          if (hi[d] === hi[s] ? lo[d] >>> 0 > lo[s] >>> 0 : hi[d] >>> 0 > hi[s] >>> 0) pc = code[pc - 1];
           break;
         case 0x3d: // >=, unsigned
-          if (hi[d] === hi[s] ? lo[d] >>> 0 >= lo[s] >>> 0 : hi[d] >>> 0 > hi[s] >>> 0) pc = code[at + 1];
+          if (hi[d] === hi[s] ? lo[d] >>> 0 >= lo[s] >>> 0 : hi[d] >>> 0 > hi[s] >>> 0) pc = code[pc - 1];
           break;
         case 0xad: // <, unsigned
-          if (hi[d] === hi[s] ? lo[d] >>> 0 < lo[s] >>> 0 : hi[d] >>> 0 < hi[s] >>> 0) pc = code[at + 1];
+          if (hi[d] === hi[s] ? lo[d] >>> 0 < lo[s] >>> 0 : hi[d] >>> 0 < hi[s] >>> 0) pc = code[pc - 1];
           break;
         case 0xbd: // <=, unsigned
-          if (hi[d] === hi[s] ? lo[d] >>> 0 <= lo[s] >>> 0 : hi[d] >>> 0 < hi[s] >>> 0) pc = code[at + 1];
+          if (hi[d] === hi[s] ? lo[d] >>> 0 <= lo[s] >>> 0 : hi[d] >>> 0 < hi[s] >>> 0) pc = code[pc - 1];
           break;
         case 0x4d: // if (dst & src) goto
-          if (((lo[d] & lo[s]) | (hi[d] & hi[s])) !== 0) pc = code[at + 1];
+          if (((lo[d] & lo[s]) | (hi[d] & hi[s])) !== 0) pc = code[pc - 1];
           break;
         case 0x6d: // >, signed
-          if (hi[d] === hi[s] ? lo[d] >>> 0 > lo[s] >>> 0 : hi[d] > hi[s]) pc = code[at + 1];
+          if (hi[d] === hi[s] ? lo[d] >>> 0 > lo[s] >>> 0 : hi[d] > hi[s]) pc = code[pc - 1];
           break;
         case 0x7d: // >=, signed
-          if (hi[d] === hi[s] ? lo[d] >>> 0 >= lo[s] >>> 0 : hi[d] > hi[s]) pc = code[at + 1];
+          if (hi[d] === hi[s] ? lo[d] >>> 0 >= lo[s] >>> 0 : hi[d] > hi[s]) pc = code[pc - 1];
           break;
         case 0xcd: // <, signed
-          if (hi[d] === hi[s] ? lo[d] >>> 0 < lo[s] >>> 0 : hi[d] < hi[s]) pc = code[at + 1];
+          if (hi[d] === hi[s] ? lo[d] >>> 0 < lo[s] >>> 0 : hi[d] < hi[s]) pc = code[pc - 1];
           break;
         case 0xdd: // <=, signed
-          if (hi[d] === hi[s] ? lo[d] >>> 0 <= lo[s] >>> 0 : hi[d] < hi[s]) pc = code[at + 1];
+          if (hi[d] === hi[s] ? lo[d] >>> 0 <= lo[s] >>> 0 : hi[d] < hi[s]) pc = code[pc - 1];
           break;
 
         case 0x1e: // the same on the low words
-          if (lo[d] === lo[s]) pc = code[at + 1];
+          if (lo[d] === lo[s]) pc = code[pc - 1];
           break;
         case 0x5e:
-          if (lo[d] !== lo[s]) pc = code[at + 1];
+          if (lo[d] !== lo[s]) pc = code[pc - 1];
           break;
         case 0x2e:
-          if (lo[d] >>> 0 > lo[s] >>> 0) pc = code[at + 1];
+          if (lo[d] >>> 0 > lo[s] >>> 0) pc = code[pc - 1];
           break;
         case 0x3e:
-          if (lo[d] >>> 0 >= lo[s] >>> 0) pc = code[at + 1];
+          if (lo[d] >>> 0 >= lo[s] >>> 0) pc = code[pc - 1];
           break;
         case 0xae:
-          if (lo[d] >>> 0 < lo[s] >>> 0) pc = code[at + 1];
+          if (lo[d] >>> 0 < lo[s] >>> 0) pc = code[pc - 1];
           break;
         case 0xbe:
-          if (lo[d] >>> 0 <= lo[s] >>> 0) pc = code[at + 1];
+          if (lo[d] >>> 0 <= lo[s] >>> 0) pc = code[pc - 1];
           break;
         case 0x4e:
-          if ((lo[d] & lo[s]) !== 0) pc = code[at + 1];
+          if ((lo[d] & lo[s]) !== 0) pc = code[pc - 1];
           break;
         case 0x6e:
-          if (lo[d] > lo[s]) pc = code[at + 1];
+          if (lo[d] > lo[s]) pc = code[pc - 1];
           break;
         case 0x7e:
-          if (lo[d] >= lo[s]) pc = code[at + 1];
+          if (lo[d] >= lo[s]) pc = code[pc - 1];
           break;
         case 0xce:
-          if (lo[d] < lo[s]) pc = code[at + 1];
+          if (lo[d] < lo[s]) pc = code[pc - 1];
           break;
         case 0xde:
-          if (lo[d] <= lo[s]) pc = code[at + 1];
+          if (lo[d] <= lo[s]) pc = code[pc - 1];
           break;
         case 0xe6: // may_goto: goto once the function has looped long enough
-          if (loops === 0) pc = code[at + 1];
-          else loops--;
+          if (run.loops === 0) pc = code[pc - 1];
+          else run.loops--;
           break;
 
         case 0xe0: // r0 = helper(r1, …, r5), sign-extended
-          lo[0] = functions[s](run.call, lo[1], lo[2], lo[3], lo[4], lo[5]);
+          lo[0] = run.functions[s](run.call, lo[1], lo[2], lo[3], lo[4], lo[5]);
           hi[0] = lo[0] >> 31;
-          if (mem.generation !== generation) {
-            view = mem.view;
-            generation = mem.generation;
-          }
+          view = mem.view;
           break;
         case 0xe1: // zero-extended
-          lo[0] = functions[s](run.call, lo[1], lo[2], lo[3], lo[4], lo[5]);
+          lo[0] = run.functions[s](run.call, lo[1], lo[2], lo[3], lo[4], lo[5]);
           hi[0] = 0;
-          if (mem.generation !== generation) {
-            view = mem.view;
-            generation = mem.generation;
-          }
+          view = mem.view;
           break;
         case 0xe2: // a pointer
-          lo[0] = functions[s](run.call, lo[1], lo[2], lo[3], lo[4], lo[5]);
+          lo[0] = run.functions[s](run.call, lo[1], lo[2], lo[3], lo[4], lo[5]);
           hi[0] = lo[0] === 0 ? 0 : KERNEL_BASE_HI;
-          if (mem.generation !== generation) {
-            view = mem.view;
-            generation = mem.generation;
-          }
+          view = mem.view;
           break;
         case 0xe3: // 64 bits
-          lo[0] = functions[s](run.call, lo[1], lo[2], lo[3], lo[4], lo[5]);
+          lo[0] = run.functions[s](run.call, lo[1], lo[2], lo[3], lo[4], lo[5]);
           hi[0] = run.call.retHi;
-          if (mem.generation !== generation) {
-            view = mem.view;
-            generation = mem.generation;
-          }
+          view = mem.view;
           break;
         case 0xe4: {
           // r0 = a function of the program; a global one goes through its slot
           if (s !== 0 && run.callPatched(s)) {
             view = mem.view;
-            generation = mem.generation;
             break;
           }
-          if (sp === MAX_FRAMES - 1) throw run.tooDeep(at);
+          if (sp === MAX_FRAMES - 1) throw run.tooDeep(pc - 2);
+          const { frames } = run;
           const f = sp * FRAME_WORDS;
           frames[f] = pc;
-          frames[f + 1] = loops;
+          frames[f + 1] = run.loops;
           frames[f + 2] = lo[6];
           frames[f + 3] = hi[6];
           frames[f + 4] = lo[7];
@@ -392,8 +376,8 @@ export function execute(run: RunState): void {
           frames[f + 9] = hi[9];
           sp++;
           lo[10] += 512;
-          loops = run.maxLoops;
-          pc = code[at + 1];
+          run.loops = run.maxLoops;
+          pc = code[pc - 1];
           break;
         }
         case 0xf5: {
@@ -401,28 +385,27 @@ export function execute(run: RunState): void {
           run.pc = pc;
           run.sp = sp;
           if (tailCall(run)) {
-            ({ code, lo, hi, functions, pc } = run);
-            loops = run.loops;
+            ({ code, lo, hi, pc } = run);
           }
           view = mem.view;
-          generation = mem.generation;
           break;
         }
         case 0x20: // r0 = packet bytes, or the function ends with 0
-          if (!loadPacket(run, d, (lo[s] + code[at + 1]) | 0)) pc = run.layout.exitPc;
+          if (!loadPacket(run, d, (lo[s] + code[pc - 1]) | 0)) pc = run.layout.exitPc;
           break;
 
         case 0x95: {
           // return r0
           if (sp === 0) {
             run.done = true;
-            run.pc = at;
+            run.pc = pc - 2;
             return;
           }
           sp--;
+          const { frames } = run;
           const f = sp * FRAME_WORDS;
           pc = frames[f];
-          loops = frames[f + 1];
+          run.loops = frames[f + 1];
           lo[6] = frames[f + 2];
           hi[6] = frames[f + 3];
           lo[7] = frames[f + 4];
@@ -435,12 +418,12 @@ export function execute(run: RunState): void {
           break;
         }
         default:
-          rare(run, word & 0xff, d, s, code[at + 1]);
+          rare(run, word & 0xff, d, s, code[pc - 1]);
       }
     }
   } catch (error) {
-    run.pc = at;
+    run.pc = pc - 2;
     run.sp = sp;
-    throw run.fault(error, code[at] & 0xff);
+    throw run.fault(error, code[pc - 2] & 0xff);
   }
 }

@@ -130,7 +130,6 @@ export class RunState {
   /** Begins a run at a function; arguments are for the caller to set. Cheapest where the last run was of the same. */
   begin(executable: Executable, startIdx: number, stepping: boolean): void {
     if (executable !== this.executable || stepping !== this.stepping) this.#enter(executable, stepping);
-    this.ctx = 0;
     this.tailCalls = 0;
     this.#rewind(startIdx);
   }
@@ -151,18 +150,27 @@ export class RunState {
     this.stepping = stepping;
     this.layout = stepping ? image.stepping : image.fast;
     this.code = this.layout.words;
+    this.#firstFrame();
+  }
+
+  /** R10 is the stack of main. No program writes it, and returns bring it back. */
+  #firstFrame(): void {
+    this.sp = 0;
+    this.lo[10] = this.stackOff + MAX_BPF_STACK;
+    this.hi[10] = KERNEL_BASE_HI;
   }
 
   /** To the start of a function, with one frame. */
   #rewind(startIdx: number): void {
-    this.pc = this.stepping ? Image.stopPc(startIdx) : startIdx * WORDS;
+    // The last run may have ended inside of a function.
+    if (this.sp !== 0) this.#firstFrame();
+    this.loops = this.maxLoops;
+    this.pc = startIdx * WORDS;
+    if (!this.stepping) return;
+    this.pc = Image.stopPc(startIdx);
     this.next = startIdx;
     this.taken = false;
     this.done = false;
-    this.sp = 0;
-    this.loops = this.maxLoops;
-    this.lo[10] = this.stackOff + MAX_BPF_STACK;
-    this.hi[10] = KERNEL_BASE_HI;
   }
 
   /** R1 is the context; the other registers keep what was in them. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Finding, taking, linking and freeing elements. @see kernel/bpf/hashtab.c
-import { enterOrder, type HtabMap } from './htab-map.ts';
+import { enterOrder, swapOrder, type HtabMap } from './htab-map.ts';
 import { hashWords } from './hash.ts';
 
 /** Hash of the key at a word index. */
@@ -37,17 +37,40 @@ export function lookupValue(map: HtabMap, keyOff: number): number {
   return elem === 0 ? 0 : elem + map.valueAt;
 }
 
-/** Writes key and hash, and puts the element first in its bucket. `replaces`: the element that is going to leave for it. */
-export function linkElem(map: HtabMap, elem: number, keyIndex: number, hash: number, replaces = 0): void {
-  const { u32, i32 } = map.mem;
+/** Writes key and hash, and puts the element first in its bucket. */
+export function linkElem(map: HtabMap, elem: number, keyIndex: number, hash: number): void {
+  const { u32 } = map.mem;
+  writeKey(map, elem, keyIndex, hash);
+  const bucket = (map.bucketsOff >>> 2) + (hash & map.bucketMask);
+  u32[(elem >>> 2) + map.nextWord] = u32[bucket];
+  u32[bucket] = elem;
+  enterOrder(map, elem);
+}
+
+/** The same where `old` has the key: the new element takes over its place in the walk order, and `old` is in no bucket. */
+export function replaceElem(map: HtabMap, elem: number, keyIndex: number, hash: number, old: number): void {
+  const { u32 } = map.mem;
+  const { nextWord } = map;
+  writeKey(map, elem, keyIndex, hash);
+  const bucket = (map.bucketsOff >>> 2) + (hash & map.bucketMask);
+  const first = u32[bucket];
+  const next = u32[(old >>> 2) + nextWord];
+  u32[bucket] = elem;
+  u32[(elem >>> 2) + nextWord] = first === old ? next : first;
+  if (first !== old) {
+    let link = (first >>> 2) + nextWord;
+    while (u32[link] !== old) link = (u32[link] >>> 2) + nextWord;
+    u32[link] = next;
+  }
+  swapOrder(map, elem, old);
+}
+
+function writeKey(map: HtabMap, elem: number, keyIndex: number, hash: number): void {
+  const { i32 } = map.mem;
   const at = elem >>> 2;
   const keyAt = at + map.keyWord;
   for (let i = 0; i < map.keyWords; i++) i32[keyAt + i] = i32[keyIndex + i];
   i32[at + map.hashWord] = hash;
-  const bucket = (map.bucketsOff >>> 2) + (hash & map.bucketMask);
-  u32[at + map.nextWord] = u32[bucket];
-  u32[bucket] = elem;
-  enterOrder(map, elem, replaces);
 }
 
 /** Returns an unlinked element to where it came from. */

@@ -30,6 +30,9 @@ const SCRATCH = ORDER + ORDER_STATE_SIZE;
 /** From an element's link in its bucket to the offset of its word in the walk order: Linux has `pprev` there. */
 export const ORDER_FROM_NEXT = 8;
 
+/** An own constant: V8 loads those of other modules wherever they are used. */
+const IN_ORDER = LIVE;
+
 interface HtabInit extends MapInit {
   readonly shape: HtabShape;
   readonly layout: HtabElemLayout;
@@ -155,20 +158,26 @@ export class HtabMap extends MapObject {
   }
 }
 
-/** Puts an element into the walk order; one that replaces another takes over its place. A word is there, or reserved. */
-export function enterOrder(map: HtabMap, elem: number, replaces: number): void {
+/** Puts an element into the walk order. A word is there, or reserved. */
+export function enterOrder(map: HtabMap, elem: number): void {
   const { u32 } = map.mem;
   const own = (elem >>> 2) + map.orderWord;
-  if (replaces !== 0) {
-    const its = (replaces >>> 2) + map.orderWord;
-    const word = u32[its];
-    u32[its] = u32[own];
-    u32[own] = word;
-  } else if (u32[own] === 0) u32[own] = map.order.take();
-  u32[u32[own] >>> 2] = elem | LIVE;
+  if (u32[own] === 0) u32[own] = map.order.take();
+  u32[u32[own] >>> 2] = elem | IN_ORDER;
 }
 
-/** Takes an element out of the walk order, unless another one took its place. */
+/** Puts an element where another one was in the walk order, which gets its word, if it had one: that is empty. */
+export function swapOrder(map: HtabMap, elem: number, old: number): void {
+  const { u32 } = map.mem;
+  const own = (elem >>> 2) + map.orderWord;
+  const its = (old >>> 2) + map.orderWord;
+  const word = u32[its];
+  u32[its] = u32[own];
+  u32[own] = word;
+  u32[word >>> 2] = elem | IN_ORDER;
+}
+
+/** Takes an element out of the walk order. */
 export function leaveOrder(map: HtabMap, elem: number): void {
   const { u32 } = map.mem;
   const word = u32[(elem >>> 2) + map.orderWord];

@@ -4,8 +4,11 @@ import { BPF_F_LOCK, E2BIG, EINVAL, ENOENT, ENOMEM } from '@tsbpf/uapi';
 import type { Errno } from '@tsbpf/core';
 import { copyBytes, copyValueIn } from '../object/copy.ts';
 import { presenceError, updateFlagsOk } from '../object/flags.ts';
-import { findElem, freeElem, hashKey, linkElem } from './htab-elem.ts';
+import { findElem, freeElem, hashKey, linkElem, replaceElem } from './htab-elem.ts';
 import { unlinkElem, type HtabMap } from './htab-map.ts';
+
+/** An own constant: V8 loads those of other modules wherever they are used. */
+const LOCK = BPF_F_LOCK;
 
 /** Gives a new element its place in the walk order; false where memory is exhausted. */
 function hasOrder(map: HtabMap, elem: number): boolean {
@@ -39,7 +42,7 @@ export function takeElem(map: HtabMap, old: number): number {
  */
 export function htabUpdate(map: HtabMap, keyOff: number, valueOff: number, flags: number): Errno {
   if (!updateFlagsOk(flags)) return -EINVAL;
-  const locked = (flags & BPF_F_LOCK) !== 0;
+  const locked = (flags & LOCK) !== 0;
   if (locked && map.spinLockOff < 0) return -EINVAL;
   const key = map.keyIndex(keyOff);
   const hash = hashKey(map, key);
@@ -54,9 +57,9 @@ export function htabUpdate(map: HtabMap, keyOff: number, valueOff: number, flags
   if (elem < 0) return elem;
   if (map.spinLockOff < 0) copyBytes(map.mem, elem + map.valueAt, valueOff, map.slotSize);
   else copyValueIn(map, elem + map.valueAt, valueOff);
-  linkElem(map, elem, key, hash, old);
-  if (old !== 0) {
-    unlinkElem(map, old);
+  if (old === 0) linkElem(map, elem, key, hash);
+  else {
+    replaceElem(map, elem, key, hash, old);
     if (map.preallocated === undefined) freeElem(map, old);
   }
   return 0;

@@ -6,9 +6,9 @@ import { copyBytes } from '../object/copy.ts';
 import { presenceError } from '../object/flags.ts';
 import { htabAllocCheck } from './alloc-check.ts';
 import { genLruHashLookup } from './gen-lookup.ts';
-import { findElem, hashKey, linkElem, lookupElem } from './htab-elem.ts';
+import { findElem, hashKey, linkElem, lookupElem, replaceElem } from './htab-elem.ts';
 import { HtabCursor } from './htab-cursor.ts';
-import { allocHtab, unlinkElem, type HtabMap } from './htab-map.ts';
+import { allocHtab, type HtabMap } from './htab-map.ts';
 import { htabDelete } from './htab-update.ts';
 import { htabLookupBatch, htabNextKey } from './htab-walk.ts';
 import { emitLruHashLookup } from '../emit/hash.ts';
@@ -27,10 +27,10 @@ function update(map: HtabMap, keyOff: number, valueOff: number, flags: number): 
     map.lru?.giveBack(elem);
     return err;
   }
-  linkElem(map, elem, key, hash, old);
-  if (old !== 0) {
+  if (old === 0) linkElem(map, elem, key, hash);
+  else {
+    replaceElem(map, elem, key, hash, old);
     map.lru?.touch(elem);
-    unlinkElem(map, old);
     map.lru?.giveBack(old);
   }
   return 0;

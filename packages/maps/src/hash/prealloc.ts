@@ -7,6 +7,13 @@ import type { KernelMemory } from '@tsbpf/memory';
 export const CPU_STATE_SIZE = 16;
 export const [HEAD, FRESH, END, SPARE] = [0, 4, 8, 12] as const;
 
+// The same in words, and not exported: V8 loads exported constants wherever they are used.
+const STATE_WORDS = CPU_STATE_SIZE >>> 2;
+const HEAD_WORD = HEAD >>> 2;
+const FRESH_WORD = FRESH >>> 2;
+const END_WORD = END >>> 2;
+const SPARE_WORD = SPARE >>> 2;
+
 /** Bytes of state in kernel memory. */
 export function preallocStateSize(cpus: number): number {
   return CPU_STATE_SIZE * cpus;
@@ -52,15 +59,15 @@ export class PreallocatedElems {
     const { cpus, cpu } = this.#kernel.env;
     const { u32 } = this.#mem;
     for (let i = 0; i < cpus; i++) {
-      const state = (this.stateOff + ((cpu + i) % cpus) * CPU_STATE_SIZE) >>> 2;
-      const head = u32[state + (HEAD >>> 2)];
+      const state = (this.stateOff >>> 2) + ((cpu + i) % cpus) * STATE_WORDS;
+      const head = u32[state + HEAD_WORD];
       if (head !== 0) {
-        u32[state + (HEAD >>> 2)] = u32[(head + this.linkAt) >>> 2];
+        u32[state + HEAD_WORD] = u32[(head + this.linkAt) >>> 2];
         return head;
       }
-      const fresh = u32[state + (FRESH >>> 2)];
-      if (fresh !== u32[state + (END >>> 2)]) {
-        u32[state + (FRESH >>> 2)] = fresh + this.stride;
+      const fresh = u32[state + FRESH_WORD];
+      if (fresh !== u32[state + END_WORD]) {
+        u32[state + FRESH_WORD] = fresh + this.stride;
         return fresh;
       }
     }
@@ -69,16 +76,23 @@ export class PreallocatedElems {
 
   /** To this CPU's list. */
   give(elem: number): void {
-    const state = this.stateOff + this.#kernel.env.cpu * CPU_STATE_SIZE;
-    this.#mem.write32(elem + this.linkAt, this.#mem.read32(state + HEAD));
-    this.#mem.write32(state + HEAD, elem);
+    const { u32 } = this.#mem;
+    const head = this.#stateWord() + HEAD_WORD;
+    u32[(elem + this.linkAt) >>> 2] = u32[head];
+    u32[head] = elem;
   }
 
   /** Takes this CPU's spare element; the one it is going to replace becomes the spare. */
   swapSpare(replaced: number): number {
-    const spare = this.stateOff + this.#kernel.env.cpu * CPU_STATE_SIZE + SPARE;
-    const elem = this.#mem.read32(spare);
-    this.#mem.write32(spare, replaced);
+    const { u32 } = this.#mem;
+    const spare = this.#stateWord() + SPARE_WORD;
+    const elem = u32[spare];
+    u32[spare] = replaced;
     return elem;
+  }
+
+  /** Word index of this CPU's state. */
+  #stateWord(): number {
+    return (this.stateOff >>> 2) + this.#kernel.env.cpu * STATE_WORDS;
   }
 }

@@ -26,13 +26,18 @@ export function flagsOk(flags: number, mask: number): boolean {
   return (flags & ~mask) === 0 && accessOk(flags);
 }
 
+// Own constants for what every update asks: V8 loads those of other modules wherever they are used.
+const EXIST = BPF_EXIST;
+const NOEXIST = BPF_NOEXIST;
+const LOCK = BPF_F_LOCK;
+
 /** Update flags are one of ANY, NOEXIST and EXIST, with or without F_LOCK. They may be larger than 2^32. */
 export function updateFlagsOk(flags: number): boolean {
-  return flags <= (BPF_EXIST | BPF_F_LOCK) && (flags & (BPF_EXIST | BPF_NOEXIST)) !== (BPF_EXIST | BPF_NOEXIST);
+  return flags <= (EXIST | LOCK) && (flags & (EXIST | NOEXIST)) !== (EXIST | NOEXIST);
 }
 
 /** NOEXIST on a present element is -EEXIST, EXIST on an absent one -ENOENT. */
 export function presenceError(present: boolean, flags: number): Errno {
-  if (present) return (flags & ~BPF_F_LOCK) === BPF_NOEXIST ? -EEXIST : 0;
-  return (flags & ~BPF_F_LOCK) === BPF_EXIST ? -ENOENT : 0;
+  if (present) return (flags & ~LOCK) === NOEXIST ? -EEXIST : 0;
+  return (flags & ~LOCK) === EXIST ? -ENOENT : 0;
 }
