@@ -7,6 +7,8 @@ import type { Reality } from './reality.ts';
 type Bounds = Reg['bounds'];
 
 const ADDR = 0xffff_ffff_ffff_ffffn;
+/** Where it is only asked whether there is a reason: most states that are tried contain something else. */
+const BRIEFLY = 'does not contain it';
 
 /** Is `a` below `b`, both in words, unsigned? */
 function below(aLo: number, aHi: number, bLo: number, bHi: number): boolean {
@@ -29,9 +31,10 @@ function within(b: Bounds, lo: number, hi: number): boolean {
 }
 
 /** Why a value is not within bounds; undefined where it is. */
-export function outOfBounds(b: Bounds, value: bigint): string | undefined {
+export function outOfBounds(b: Bounds, value: bigint, brief = false): string | undefined {
   const u = value & ADDR;
   if (within(b, Number(u & 0xffffffffn) | 0, Number(u >> 32n) | 0)) return undefined;
+  if (brief) return BRIEFLY;
   const s = BigInt.asIntN(64, u);
   if (s < b.smin || s > b.smax) return `${s} is not in signed ${b.smin}..${b.smax}`;
   if (u < b.umin || u > b.umax) return `${u} is not in unsigned ${b.umin}..${b.umax}`;
@@ -45,34 +48,40 @@ export function describeReg({ type, bounds: b, off, id, range }: Reg): string {
 }
 
 /** Why a pointer is not so far from a base; nothing is said where there is no base. */
-function away(reg: Reg, value: bigint, base: bigint | undefined): string | undefined {
-  return base === undefined ? undefined : outOfBounds(reg.bounds, value - base - BigInt(reg.off));
+function away(reg: Reg, value: bigint, base: bigint | undefined, brief: boolean): string | undefined {
+  return base === undefined ? undefined : outOfBounds(reg.bounds, value - base - BigInt(reg.off), brief);
 }
 
 /** Why a register does not contain a value; undefined where it does. Looks at numbers only where `scalars`. */
-export function regMismatch(reg: Reg, value: bigint, real: Reality, scalars: boolean): string | undefined {
+export function regMismatch(
+  reg: Reg,
+  value: bigint,
+  real: Reality,
+  scalars: boolean,
+  brief = false,
+): string | undefined {
   switch (reg.type) {
     case 'NOT_INIT':
       return undefined;
     case 'SCALAR_VALUE':
-      return scalars ? outOfBounds(reg.bounds, value) : undefined;
+      return scalars ? outOfBounds(reg.bounds, value, brief) : undefined;
     case 'PTR_TO_CTX':
-      return away(reg, value, real.ctx);
+      return away(reg, value, real.ctx, brief);
     case 'PTR_TO_STACK':
-      return away(reg, value, real.frames[reg.frameno].stackTop);
+      return away(reg, value, real.frames[reg.frameno].stackTop, brief);
     case 'CONST_PTR_TO_MAP':
       if (value === 0n) return 'a map is NULL';
       return reg.map?.addr === value || reg.map?.addr === 0n || isTemplate(reg) ? undefined : 'another map';
     case 'PTR_TO_MAP_VALUE_OR_NULL':
-      return value === 0n ? undefined : valueMismatch(reg, value, real);
+      return value === 0n ? undefined : valueMismatch(reg, value, real, brief);
     case 'PTR_TO_MAP_VALUE':
-      return valueMismatch(reg, value, real);
+      return valueMismatch(reg, value, real, brief);
     case 'PTR_TO_PACKET':
-      return away(reg, value, real.data) ?? rangeMismatch(reg, value, real.dataEnd);
+      return away(reg, value, real.data, brief) ?? rangeMismatch(reg, value, real.dataEnd);
     case 'PTR_TO_PACKET_META':
-      return away(reg, value, real.dataMeta) ?? rangeMismatch(reg, value, real.data);
+      return away(reg, value, real.dataMeta, brief) ?? rangeMismatch(reg, value, real.data);
     case 'PTR_TO_PACKET_END':
-      return away(reg, value, real.dataEnd);
+      return away(reg, value, real.dataEnd, brief);
     case 'PTR_TO_SOCKET_OR_NULL':
     case 'PTR_TO_SOCK_COMMON_OR_NULL':
     case 'PTR_TO_TCP_SOCK_OR_NULL':
@@ -88,11 +97,11 @@ function isTemplate(reg: Reg): boolean {
   return reg.map !== undefined && 'id' in reg.map && reg.map.id === 0;
 }
 
-function valueMismatch(reg: Reg, value: bigint, real: Reality): string | undefined {
+function valueMismatch(reg: Reg, value: bigint, real: Reality, brief: boolean): string | undefined {
   let nearest = 'no value of a map was found';
   for (const [base, map] of real.values) {
     if (!isTemplate(reg) && reg.map?.addr !== map) continue;
-    const problem = away(reg, value, base);
+    const problem = away(reg, value, base, brief);
     if (problem === undefined) return undefined;
     nearest = problem;
   }
@@ -105,8 +114,8 @@ function rangeMismatch(reg: Reg, value: bigint, end: bigint | undefined): string
   return last <= end ? undefined : `its range ends ${last - end} bytes behind the packet's end`;
 }
 
-function slotMismatch(slot: Slot, addr: bigint, real: Reality): string | undefined {
-  if (typeof slot !== 'number') return regMismatch(slot, real.read64(addr), real, true);
+function slotMismatch(slot: Slot, addr: bigint, real: Reality, brief: boolean): string | undefined {
+  if (typeof slot !== 'number') return regMismatch(slot, real.read64(addr), real, true, brief);
   if ((slot & (slot >> 1) & 0x5555) === 0) return undefined;
   // Byte 0 is the one at the highest address.
   const bytes = real.read64(addr);
@@ -141,7 +150,7 @@ function identityProblem(frames: readonly ObservedFrame[], real: Reality, reg: R
 }
 
 /** Why a state does not contain all that is there; undefined where it does. */
-export function stateMismatch(frames: readonly ObservedFrame[], real: Reality): string | undefined {
+export function stateMismatch(frames: readonly ObservedFrame[], real: Reality, brief = false): string | undefined {
   for (let f = 0; f < frames.length; f++) {
     const { regs: values, okRegs, okSlots, stackTop } = real.frames[f];
     const { regs, stack } = frames[f];
@@ -150,16 +159,16 @@ export function stateMismatch(frames: readonly ObservedFrame[], real: Reality): 
       const value = values[r];
       if (value === undefined || okRegs[r] === reg) continue;
       const problem =
-        regMismatch(reg, value, real, true) ??
+        regMismatch(reg, value, real, true, brief) ??
         (sharesIdentity(reg) ? identityProblem(frames, real, reg, value) : undefined);
-      if (problem !== undefined) return `f${f} R${r} (${describeReg(reg)}): ${problem}`;
+      if (problem !== undefined) return brief ? problem : `f${f} R${r} (${describeReg(reg)}): ${problem}`;
       okRegs[r] = reg;
     }
     for (let spi = 0; spi < stack.length; spi++) {
       const slot = stack[spi];
       if (okSlots[spi] === slot) continue;
-      const problem = slotMismatch(slot, stackTop - BigInt(8 * (spi + 1)), real);
-      if (problem !== undefined) return `f${f} fp-${8 * (spi + 1)}: ${problem}`;
+      const problem = slotMismatch(slot, stackTop - BigInt(8 * (spi + 1)), real, brief);
+      if (problem !== undefined) return brief ? problem : `f${f} fp-${8 * (spi + 1)}: ${problem}`;
       okSlots[spi] = slot;
     }
   }
@@ -172,6 +181,7 @@ export function readMismatch(
   real: Reality,
   read: number,
   scalars: boolean,
+  brief = false,
 ): string | undefined {
   const { regs } = frames[frames.length - 1];
   const values = real.frames[frames.length - 1].regs;
@@ -179,8 +189,8 @@ export function readMismatch(
     const value = values[r];
     if ((read & (1 << r)) === 0 || value === undefined) continue;
     if (regs[r].type === 'NOT_INIT') return `R${r} is read, and the state does not know it`;
-    const problem = regMismatch(regs[r], value, real, scalars);
-    if (problem !== undefined) return `R${r} (${describeReg(regs[r])}): ${problem}`;
+    const problem = regMismatch(regs[r], value, real, scalars, brief);
+    if (problem !== undefined) return brief ? problem : `R${r} (${describeReg(regs[r])}): ${problem}`;
   }
   return undefined;
 }

@@ -247,7 +247,7 @@ export class Follower {
     const open: PathNode[] = [];
     let contained = false;
     for (const node of nodes) {
-      if (stateMismatch(node.frames, real) !== undefined) continue;
+      if (stateMismatch(node.frames, real, true) !== undefined) continue;
       contained = true;
       if (!node.pruned) open.push(node);
     }
@@ -279,7 +279,7 @@ export class Follower {
     const going = others.filter((node) => !node.pruned);
     if (this.#take(going, real) === 'open') return undefined;
     this.#lost = true;
-    const enough = going.filter(({ frames }) => readMismatch(frames, real, read, precise) === undefined);
+    const enough = going.filter(({ frames }) => readMismatch(frames, real, read, precise, true) === undefined);
     if (enough.length === 0) return explain(going, (n) => readMismatch(n.frames, real, read, precise), 'pruned: ');
     this.#nodes = enough;
     return undefined;

@@ -128,6 +128,8 @@ export interface RigOptions {
   readonly ops?: Partial<VerifierOps>;
   /** Rules of later versions. */
   readonly mended?: PathObserver['mended'];
+  /** Who watches; `mended` is not asked then. */
+  readonly observer?: PathObserver;
 }
 
 /** The environment of a rig. */
@@ -163,11 +165,9 @@ export function verifyText(text: string | readonly Insn[], options: RigOptions =
   const fds = Object.fromEntries(NAMES.map((name, i) => [name, i + 3]));
   const insns = typeof text === 'string' ? assemble(text, { maps: fds }) : text;
   const { mended } = options;
+  const { observer = mended && { mended, step: () => undefined, pruned: () => undefined } } = options;
   const run: typeof verify =
-    mended === undefined
-      ? verify
-      : (env, prog, more = {}) =>
-          verifyObserved(env, prog, more, { mended, step: () => undefined, pruned: () => undefined });
+    observer === undefined ? verify : (env, prog, more = {}) => verifyObserved(env, prog, more, observer);
   return run(
     rigEnv(options),
     {

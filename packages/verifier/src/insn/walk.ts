@@ -63,8 +63,7 @@ export function walkPaths(a: Analysis): void {
   let popped = false;
   for (;;) {
     a.prevInsnIdx = prevInsnIdx;
-    if (a.record) a.cur.path = { insnIdx: a.insnIdx, popped, before: a.cur.path };
-    if (a.observer !== undefined && a.cur.path !== undefined) observe(a.observer, a.cur, a.cur.path);
+    if (a.record || a.observer !== undefined) noteStep(a, popped);
     if (a.insnIdx >= a.insns.length) {
       throw new InternalError(`a path runs to insn ${a.insnIdx} of ${a.insns.length}`);
     }
@@ -97,6 +96,18 @@ export function walkPaths(a: Analysis): void {
       popped = true;
     }
   }
+}
+
+/** The path has come to one more instruction. */
+function noteStep(a: Analysis, popped: boolean): void {
+  const { cur, observer } = a;
+  const path = { insnIdx: a.insnIdx, popped, before: cur.path };
+  cur.path = path;
+  if (observer === undefined) return;
+  observe(observer, cur, path);
+  if (observer.done !== true) return;
+  a.observer = undefined;
+  if (!a.record) cur.path = undefined;
 }
 
 function whereFrom(a: Analysis): string {

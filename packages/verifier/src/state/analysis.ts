@@ -34,7 +34,7 @@ export interface Analysis {
   readonly testStateFreq: boolean;
   /** The path for a rejection's explanation is kept. */
   readonly record: boolean;
-  readonly observer: PathObserver | undefined;
+  observer: PathObserver | undefined;
   readonly scalarRules: ScalarRules;
 
   /** The function being verified. */
@@ -83,7 +83,7 @@ export function newAnalysis(v: Verification, options: AnalysisOptions): Analysis
     trace: v.log.level1,
     precise: v.subprogs.length > 1 || !v.allowPtrLeaks,
     testStateFreq: options.testStateFreq,
-    record: options.record || options.observer !== undefined,
+    record: options.record,
     observer: options.observer,
     scalarRules: scalarRulesOf(v),
     root: 0,

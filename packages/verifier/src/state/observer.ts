@@ -5,7 +5,7 @@ import type { Reg } from './reg.ts';
 import type { Slot } from './slot.ts';
 import type { PathStep, State } from './state.ts';
 
-/** A function of the chain of calls, as it was. */
+/** A function of the chain of calls. */
 export interface ObservedFrame {
   /** Index of the call instruction; -1 for the function verified. */
   readonly callsite: number;
@@ -17,7 +17,7 @@ export interface ObservedFrame {
 /** The analysis is about to look at an instruction. */
 export interface ObservedStep {
   readonly insnIdx: number;
-  /** The function verified first, the current one last. */
+  /** The function verified first, the current one last. They change as the analysis goes on: copy what is to be kept. */
   readonly frames: readonly ObservedFrame[];
   readonly speculative: boolean;
   /** Identity of the step, and of the one before it on the same path. */
@@ -29,6 +29,8 @@ export interface ObservedStep {
 export interface PathObserver {
   /** Rules of later versions that apply all the same: to tell the bugs of a version from others. */
   readonly mended?: Partial<Rules>;
+  /** It has seen enough: the analysis goes on unobserved. */
+  readonly done?: boolean;
   step(observed: ObservedStep): void;
   /** The path ended at the step seen last: it met a state that is known to be safe. */
   pruned(): void;
@@ -36,13 +38,9 @@ export interface PathObserver {
 
 /** Tells an observer where the current path is. `path` is its last step. */
 export function observe(observer: PathObserver, cur: State, path: PathStep): void {
-  const frames: ObservedFrame[] = [];
-  for (const { callsite, subprog, regs, stack } of cur.frames) {
-    frames.push({ callsite, subprog, regs: regs.slice(), stack: stack.slice() });
-  }
   observer.step({
     insnIdx: path.insnIdx,
-    frames,
+    frames: cur.frames,
     speculative: cur.speculative,
     step: path,
     before: path.before,
