@@ -12,4 +12,5 @@ export * from './layout.ts';
 export * from './errors.ts';
 export * from './diagnostic.ts';
 export * from './attr.ts';
+export * from './since.ts';
 export * from './syscalls.ts';

@@ -14,6 +14,7 @@ import {
 } from '@tsbpf/uapi';
 import { must } from '../handle/syscall.ts';
 import type { BpfProgram } from '../handle/program.ts';
+import { newerProg } from './newer.ts';
 import type { LoadState } from './state.ts';
 
 const BPF_PROG_TYPE_LSM = 29;
@@ -54,7 +55,8 @@ export function resolveAttachTarget(state: LoadState, prog: BpfProgram): void {
   if (prog.attachBtfId !== 0) return;
   const wanted = prog.attachTarget;
   if (prog.secDef?.attachBtf !== true && wanted === undefined) return;
-  const bad = (text: string, errno: number): never => refuse(text, { errno, prog: prog.name });
+  const bad = (text: string, errno: number): never =>
+    refuse(text, { errno, prog: prog.name, hint: newerProg(sys, prog) });
   if (wanted === undefined || wanted === '') {
     bad(`prog '${prog.name}': no BTF-based attach target is specified, use bpf_program__set_attach_target()`, EINVAL);
     return;

@@ -35,6 +35,7 @@ import {
 } from '@tsbpf/uapi';
 import { BpfMap } from '../handle/map.ts';
 import type { MapSpec } from '../open/spec.ts';
+import { newerMap } from './newer.ts';
 import type { LoadState } from './state.ts';
 import type { KernelStructOps } from './struct-ops.ts';
 
@@ -124,14 +125,22 @@ function createMap(state: LoadState, map: BpfMap, kern: KernelStructOps | undefi
     settleSize(state, spec.inner);
     innerFd = create(state, spec.inner, createAttr(state, spec.inner));
     if (innerFd < 0) {
-      refuse(`map '${map.name}': failed to create inner map: ${innerFd}`, { errno: -innerFd, map: map.name });
+      refuse(`map '${map.name}': failed to create inner map: ${innerFd}`, {
+        errno: -innerFd,
+        map: map.name,
+        hint: newerMap(sys, spec.inner),
+      });
     }
     attr.inner_map_fd = innerFd;
   }
   const fd = create(state, spec, attr);
   if (innerFd >= 0) sys.close(innerFd);
   if (fd < 0) {
-    refuse(`map '${map.name}': failed to create: ${errnoText(-fd)}(${fd})`, { errno: -fd, map: map.name });
+    refuse(`map '${map.name}': failed to create: ${errnoText(-fd)}(${fd})`, {
+      errno: -fd,
+      map: map.name,
+      hint: newerMap(sys, spec),
+    });
   }
   state.print('debug', `map '${map.name}': created successfully, fd=${fd}`);
   return fd;

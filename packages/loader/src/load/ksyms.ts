@@ -2,6 +2,7 @@
 import { BTF_KIND_FUNC, BTF_KIND_VAR, essentialName, typesAreCompat } from '@tsbpf/btf';
 import { EINVAL, ESRCH } from '@tsbpf/uapi';
 import type { ExternSpec } from '../open/spec.ts';
+import { newerKfunc } from './newer.ts';
 import type { LoadState } from './state.ts';
 
 /** Where the kernel has an extern: at an address, or behind a BTF id (`objFd` 0 is the kernel itself). */
@@ -42,7 +43,10 @@ export function resolveKsyms(state: LoadState): Map<ExternSpec, KsymAddress> {
     const id = kernel.findByName(name, kind);
     if (id === undefined) {
       if (!ext.weak) {
-        refuse(`extern (${what} ksym) '${ext.name}': not found in kernel or module BTFs`, { errno: ESRCH });
+        refuse(`extern (${what} ksym) '${ext.name}': not found in kernel or module BTFs`, {
+          errno: ESRCH,
+          hint: what === 'func' ? newerKfunc(sys) : undefined,
+        });
       }
       print('debug', `extern (${what} ksym) '${ext.name}': not found in kernel or module BTFs`);
       continue;

@@ -19,6 +19,7 @@ import { logText } from '../btf/load.ts';
 import type { BpfProgram } from '../handle/program.ts';
 import { isCall } from '../open/relos.ts';
 import type { LinkedProg } from './link.ts';
+import { newerProg } from './newer.ts';
 import type { LoadState } from './state.ts';
 import { explainPoison, lastInsn, verdictLine } from './verifier-log.ts';
 
@@ -113,7 +114,10 @@ export function loadProgram(state: LoadState, prog: BpfProgram, linked: LinkedPr
   if (fd >= 0) return fd;
   const text = `prog '${name}': BPF program load failed: ${errnoText(-fd)}`;
   print('warn', text);
-  if (log === '' && diagnostic === undefined) throw new LoaderError(text, { errno: -fd, prog: name });
+  if (log === '' && diagnostic === undefined) {
+    const hint = fd === -EINVAL ? newerProg(state.sys, prog) : undefined;
+    throw new LoaderError(hint === undefined ? text : `${text}: ${hint}`, { errno: -fd, prog: name });
+  }
   print('warn', `prog '${name}': -- BEGIN PROG LOAD LOG --\n${log}-- END PROG LOAD LOG --`);
   // The kernel blames a helper that does not exist; the rewritten log says what it stands for.
   const why = log === rawLog ? (diagnostic?.message ?? verdictLine(log)) : verdictLine(log);

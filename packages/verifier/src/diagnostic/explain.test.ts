@@ -159,6 +159,53 @@ describe('a diagnostic', () => {
     });
   });
 
+  it.each([
+    ['a helper', { code: 0x85, dst: 0, src: 0, off: 0, imm: 131 }, 'bpf_ringbuf_reserve', '5.8'],
+    ['a kfunc', { code: 0x85, dst: 0, src: 2, off: 0, imm: 77 }, 'a call of a kernel function (kfunc)', '5.13'],
+    [
+      'fetching',
+      { code: 0xdb, dst: 10, src: 0, off: -8, imm: 1 },
+      'an atomic operation that fetches the old value',
+      '5.12',
+    ],
+    ['sign extension', { code: 0xbc, dst: 1, src: 0, off: 8, imm: 0 }, 'a move with sign extension (-mcpu=v4)', '6.6'],
+    [
+      'signed division',
+      { code: 0x37, dst: 0, src: 0, off: 1, imm: 3 },
+      'signed division or remainder (-mcpu=v4)',
+      '6.6',
+    ],
+    [
+      'a swap',
+      { code: 0xd7, dst: 0, src: 0, off: 0, imm: 16 },
+      'a byte swap whatever the order of the machine (-mcpu=v4)',
+      '6.6',
+    ],
+    ['a signed load', { code: 0x91, dst: 0, src: 10, off: -8, imm: 0 }, 'a load with sign extension (-mcpu=v4)', '6.6'],
+    ['a long jump', { code: 0x06, dst: 0, src: 0, off: 0, imm: 1 }, 'a jump of 32 bits (-mcpu=v4)', '6.6'],
+    ['may_goto', { code: 0xe5, dst: 0, src: 0, off: 1, imm: 0 }, 'may_goto', '6.9'],
+  ])('names the version of Linux that has what the program asks for: %s', (_, insn, feature, version) => {
+    const d = diagnose([mov64Imm(0, 0), insn, mov64Imm(0, 0), exit()]);
+    expect(d).toMatchObject({ errno: 22, insnIdx: 1, since: { feature, version } });
+  });
+
+  it('blames a callback, an instruction of two slots, that no path was walked for', () => {
+    const callback = [
+      { code: 0x18, dst: 2, src: 4, off: 0, imm: 1 },
+      { code: 0, dst: 0, src: 0, off: 0, imm: 0 },
+    ];
+    expect(diagnose([mov64Imm(0, 0), ...callback, exit()])).toMatchObject({
+      message: 'unrecognized bpf_ld_imm64 insn',
+      insnIdx: 1,
+      since: { feature: 'a function given to a helper to call back', version: '5.13' },
+    });
+  });
+
+  it('names no version where an instruction is as wrong for later ones', () => {
+    expect(diagnose('call 4000\nexit')).not.toHaveProperty('since');
+    expect(diagnose('r0 = r3\nexit')).not.toHaveProperty('since');
+  });
+
   it('is made only on rejection, and only where it was asked for', () => {
     expect(verifyText('r0 = 0\nexit', { diagnose: true }).diagnostic).toBeUndefined();
     expect(verifyText('exit').diagnostic).toBeUndefined();

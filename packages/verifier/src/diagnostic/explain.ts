@@ -7,7 +7,7 @@ import type { Analysis } from '../state/analysis.ts';
 import { topFrame } from '../state/state.ts';
 import type { Verification } from '../verification.ts';
 import { historyOf } from './history.ts';
-import { newerFeature } from './newer-feature.ts';
+import { newerFeature, newerInsn } from './newer-feature.ts';
 import type { Replayed } from './replay.ts';
 import { sourceLineAt } from './source.ts';
 import { findSubject, subjectName } from './subject.ts';
@@ -44,7 +44,11 @@ export function explainLimit(a: Analysis, message: string, errno: number): Verif
 export function explain(v: Verification, path: Replayed | undefined, errno: number): VerifierDiagnostic {
   const messages = lastMessages(v.log.text());
   const message = messages.at(-1) ?? '';
-  if (path === undefined) return { errno, message, history: [], ...insnOfMessage(v, message) };
+  if (path === undefined) {
+    const newer = newerInsn(v.insns, message);
+    if (newer === undefined) return { errno, message, history: [], ...insnOfMessage(v, message) };
+    return { errno, message, history: [], ...insnAt(v, newer), ...newerFeature(v.insns[newer], message) };
+  }
   const { insnIdx, frame } = path;
   const subject = findSubject(messages, v.insns[insnIdx], frame);
   return {
@@ -54,7 +58,7 @@ export function explain(v: Verification, path: Replayed | undefined, errno: numb
     ...(subject === undefined ? {} : { subject: subjectName(subject) }),
     history: subject === undefined ? [] : historyOf(v, path, subject),
     state: stateText(v, frame),
-    ...newerFeature(v.insns[insnIdx]),
+    ...newerFeature(v.insns[insnIdx], message),
   };
 }
 
