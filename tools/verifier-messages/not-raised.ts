@@ -65,7 +65,6 @@ export const NOT_RAISED: Readonly<Record<string, string>> = {
   'verifier.c:8770': ROW_BUG,
   'verifier.c:8776': ROW_BUG,
   'verifier.c:8882': KERNEL_BUG,
-  'verifier.c:8901': ROW_BUG,
   'verifier.c:9060': 'both engines compile every function',
   'verifier.c:9210': 'LD_ABS and LD_IND are not expanded: engines have them',
   'verifier.c:9319': 'direct tail calls need no table that could be full',

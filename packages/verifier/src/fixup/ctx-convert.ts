@@ -113,8 +113,9 @@ function convertAccess(
     prog: v.facts,
     types,
   });
+  // Rows let programs read what has no field: the padding before and the end of bpf_sock_addr's socket.
   if (insns.length === 0 || (fieldSize !== 0 && targetSize === 0)) {
-    throw new InternalError(`the access at insn ${facts.origIdx}, off ${insn.off} size ${size}, was not converted`);
+    refuse(v, EINVAL, 'bpf verifier is misconfigured\n');
   }
   if (!narrow || size >= targetSize) return insns;
   const shift = (insn.off & (unit - 1)) * 8;
