@@ -97,6 +97,13 @@ export interface RandomProgramOptions {
   readonly maps?: number;
   /** Statements of the main function. */
   readonly size?: number;
+  /**
+   * Such that a verifier follows it: the stack is accessed at aligned offsets, loops count in ways it knows, numbers come
+   * from the buffer, too.
+   */
+  readonly verifiable?: boolean;
+  /** No more than Linux v5.6 has: versions 1 to 3, and of atomics the addition. */
+  readonly only56?: boolean;
 }
 
 export interface RandomProgram {
@@ -119,6 +126,7 @@ class Generator {
   readonly #calls: RandomCall[] = [];
   readonly #globals: string[] = [];
   readonly #funcs: number;
+  readonly #called = new Set<number>();
   #labels = 0;
   #func = 0;
   #loopDepth = 0;
@@ -132,12 +140,18 @@ class Generator {
   program(): RandomProgram {
     for (this.#func = 0; this.#func <= this.#funcs; this.#func++) {
       if (this.#func > 0) {
+        // A verifier refuses what nobody reaches.
+        if (this.#options.verifiable === true && !this.#called.has(this.#func)) continue;
         this.#items.push(`f${this.#func}`);
         if (this.#random(3) === 0) this.#globals.push(`f${this.#func}`);
       }
       this.#function(this.#func === 0 ? (this.#options.size ?? 14) : 1 + this.#random(8));
     }
     return { items: this.#items, calls: this.#calls, globals: this.#globals };
+  }
+
+  get #only56(): boolean {
+    return this.#options.only56 === true;
   }
 
   #pick<T>(from: readonly T[]): T {
@@ -177,6 +191,10 @@ class Generator {
   }
 
   #constant(reg: number): void {
+    if (this.#options.verifiable === true && this.#random(3) === 0) {
+      this.#put(ldxMem(BPF_DW, reg, BUFFER, 8 * this.#random(SCRATCH_BYTES / 8)));
+      return;
+    }
     const kind = this.#random(4);
     if (kind === 0) {
       this.#put(ldImm64(reg, (BigInt(this.#random(2 ** 32)) << 32n) | BigInt(this.#imm() >>> 0)));
@@ -211,8 +229,11 @@ class Generator {
       case 0:
         return this.#put(this.#pick([neg64(dst), neg32(dst), mov32Reg(dst, src), mov64Reg(dst, src)]));
       case 1:
-        return this.#put(endian(this.#pick(['le', 'be', 'bswap']), dst, this.#pick([16, 32, 64])));
+        return this.#put(
+          endian(this.#pick(this.#only56 ? ['le', 'be'] : ['le', 'be', 'bswap']), dst, this.#pick([16, 32, 64])),
+        );
       case 2:
+        if (this.#only56) break;
         return this.#put(
           this.#random(2) === 0 ? movsx64(dst, src, this.#pick([8, 16, 32])) : movsx32(dst, src, this.#pick([8, 16])),
         );
@@ -220,25 +241,25 @@ class Generator {
     const op = this.#pick(ALU);
     const wide = this.#random(2) === 0;
     const isShift = op === BPF_LSH || op === BPF_RSH || op === BPF_ARSH;
-    const imm = isShift ? this.#random(wide ? 64 : 32) : this.#imm();
-    const insn =
-      this.#random(2) === 0 ? (wide ? alu64Reg : alu32Reg)(op, dst, src) : (wide ? alu64Imm : alu32Imm)(op, dst, imm);
     const divides = op === BPF_DIV || op === BPF_MOD;
-    this.#put(divides && this.#random(3) === 0 ? signedDivision(insn) : insn);
+    let imm = isShift ? this.#random(wide ? 64 : 32) : this.#imm();
+    if (this.#options.verifiable === true && divides && imm === 0) imm = 3;
+    const byReg = this.#random(2) === 0;
+    // What 32-bit division leaves in upper halves depends on the version of Linux.
+    if (this.#options.verifiable === true && divides && byReg && !wide)
+      this.#put(mov32Reg(src, src), mov32Reg(dst, dst));
+    const insn = byReg ? (wide ? alu64Reg : alu32Reg)(op, dst, src) : (wide ? alu64Imm : alu32Imm)(op, dst, imm);
+    this.#put(!this.#only56 && divides && this.#random(3) === 0 ? signedDivision(insn) : insn);
   }
 
   /** A register that points to memory, and an offset at which `lenBytes` are its. */
   #place(lenBytes: number, aligned = false): [reg: number, off: number] {
-    const step = aligned ? lenBytes : 1;
+    let step = aligned ? lenBytes : 1;
     const within = (room: number): number => this.#random(Math.floor((room - lenBytes) / step) + 1) * step;
-    switch (this.#random(4)) {
-      case 0:
-        return [BUFFER, within(SCRATCH_BYTES)];
-      case 1:
-        return [STACK, within(POINTED_BYTES)];
-      default:
-        return [10, within(DATA_BYTES) - DATA_BYTES];
-    }
+    const where = this.#random(4);
+    if (where === 0) return [BUFFER, within(SCRATCH_BYTES)];
+    if (this.#options.verifiable === true) step = lenBytes;
+    return where === 1 ? [STACK, within(POINTED_BYTES)] : [10, within(DATA_BYTES) - DATA_BYTES];
   }
 
   #memory(): void {
@@ -251,7 +272,9 @@ class Generator {
       case 1:
         return this.#put(stxMem(size, reg, scalar, off));
       case 2:
-        return this.#put(size === BPF_DW ? ldxMem(size, scalar, reg, off) : ldxMemSx(size, scalar, reg, off));
+        return this.#put(
+          size === BPF_DW || this.#only56 ? ldxMem(size, scalar, reg, off) : ldxMemSx(size, scalar, reg, off),
+        );
       default:
         return this.#put(ldxMem(size, scalar, reg, off));
     }
@@ -262,7 +285,8 @@ class Generator {
     const [reg, off] = this.#place(BYTES[size], true);
     const scalar = this.#scalar();
     const kind = this.#random(12);
-    if (kind === 0) this.#put(loadAcquire(size, scalar, reg, off));
+    if (this.#only56) this.#put(atomic(size, BPF_ADD, reg, scalar, off));
+    else if (kind === 0) this.#put(loadAcquire(size, scalar, reg, off));
     else if (kind === 1) this.#put(storeRelease(size, reg, scalar, off));
     else if (kind < 4) this.#put(atomic(size, BPF_XCHG, reg, scalar, off));
     else if (kind < 6) {
@@ -282,15 +306,21 @@ class Generator {
       [10, DATA_BYTES, -DATA_BYTES],
       [STACK, POINTED_BYTES, 0],
     ]);
-    const at = this.#random(room - BYTES[size] + 1) + start;
+    const step = this.#options.verifiable === true && base !== BUFFER ? BYTES[size] : 1;
+    const at = this.#random(Math.floor((room - BYTES[size]) / step) + 1) * step + start;
     const split = this.#random(512) - 256;
     this.#put(mov64Reg(reg, base), alu64Imm(BPF_ADD, reg, at - split));
     if (this.#random(2) === 0) {
       const other = (reg + 2) % SCALARS;
-      this.#put(mov64Imm(other, 8), alu64Reg(BPF_ADD, reg, other), alu64Imm(BPF_SUB, reg, 8));
+      this.#put(mov64Imm(other, 8), alu64Reg(BPF_ADD, reg, other), this.#back(reg));
     }
     this.#put(this.#random(2) === 0 ? ldxMem(size, value, reg, split) : stxMem(size, reg, value, split));
     this.#constant(reg);
+  }
+
+  /** No verifier has a stack pointer subtracted from. */
+  #back(reg: number): ProgramItem {
+    return this.#options.verifiable === true ? alu64Imm(BPF_ADD, reg, -8) : alu64Imm(BPF_SUB, reg, 8);
   }
 
   #call(): void {
@@ -301,7 +331,9 @@ class Generator {
       if (this.#func >= this.#funcs) return;
       this.#put(mov64Reg(1, BUFFER), mov64Reg(2, 10), alu64Imm(BPF_ADD, 2, -POINTED_BYTES));
       if (this.#random(2) === 0) this.#put(mov64Reg(2, STACK));
-      this.#put(callPseudo(`f${this.#func + 1 + this.#random(this.#funcs - this.#func)}`));
+      const callee = this.#func + 1 + this.#random(this.#funcs - this.#func);
+      this.#called.add(callee);
+      this.#put(callPseudo(`f${callee}`));
     } else if (kind === 'helper') {
       this.#calls.push({ kind: 'helper', which: this.#random(helpers) });
       this.#put(callHelper(1));
@@ -352,7 +384,10 @@ class Generator {
     if (this.#loopDepth >= 3) return;
     this.#loopDepth++;
     const at = this.#counter();
-    this.#put(stMem(BPF_DW, 10, at, 1 + this.#random(4)));
+    const turns = 1 + this.#random(4);
+    // A verifier knows what a register holds, and keeps it for what is stored from it.
+    if (this.#options.verifiable === true) this.#put(mov64Imm(0, turns), stxMem(BPF_DW, 10, 0, at));
+    else this.#put(stMem(BPF_DW, 10, at, turns));
     inside((label) => {
       const reg = this.#scalar();
       this.#put(ldxMem(BPF_DW, reg, 10, at), alu64Imm(BPF_ADD, reg, -1), stxMem(BPF_DW, 10, reg, at));
@@ -403,7 +438,8 @@ class Generator {
   #mayGotoLoop(depth: number): void {
     const [start, done] = [this.#label(), this.#label()];
     this.#counted((turn) => {
-      this.#put(start, mayGoto(done));
+      this.#put(start);
+      if (!this.#only56) this.#put(mayGoto(done));
       this.#statements(1, depth + 1);
       turn(start);
       this.#put(done);
