@@ -152,7 +152,8 @@ function identityProblem(frames: readonly ObservedFrame[], real: Reality, reg: R
 /** Why a state does not contain all that is there; undefined where it does. */
 export function stateMismatch(frames: readonly ObservedFrame[], real: Reality, brief = false): string | undefined {
   for (let f = 0; f < frames.length; f++) {
-    const { regs: values, okRegs, okSlots, stackTop } = real.frames[f];
+    const there = real.frames[f];
+    const { regs: values, okRegs } = there;
     const { regs, stack } = frames[f];
     for (let r = 0; r < 11; r++) {
       const reg = regs[r];
@@ -164,6 +165,8 @@ export function stateMismatch(frames: readonly ObservedFrame[], real: Reality, b
       if (problem !== undefined) return brief ? problem : `f${f} R${r} (${describeReg(reg)}): ${problem}`;
       okRegs[r] = reg;
     }
+    if (there.okStack === stack) continue;
+    const { okSlots, stackTop } = there;
     for (let spi = 0; spi < stack.length; spi++) {
       const slot = stack[spi];
       if (okSlots[spi] === slot) continue;
@@ -171,6 +174,7 @@ export function stateMismatch(frames: readonly ObservedFrame[], real: Reality, b
       if (problem !== undefined) return brief ? problem : `f${f} fp-${8 * (spi + 1)}: ${problem}`;
       okSlots[spi] = slot;
     }
+    there.okStack = stack;
   }
   return undefined;
 }

@@ -74,9 +74,7 @@ export class Follower {
   readonly #options: FollowOptions;
   readonly #laws: Laws;
   #real: CurrentReality | undefined;
-  #present: ReadonlySet<number> | undefined;
-  /** Instructions behind which a register's upper half is noise. */
-  #noisy: ReadonlySet<number> | undefined;
+  #rewritten: Rewritten | undefined;
   #nodes: readonly PathNode[] | undefined;
   /** The states may say less than what was forgotten where a path ended. */
   #lost = false;
@@ -100,8 +98,7 @@ export class Follower {
     if (this.violation !== undefined || !startsGroup(run)) return;
     const { insns, coverage } = this.#options;
     const orig = run.origIdx;
-    this.#present ??= new Set(run.verified.origIdx);
-    this.#noisy ??= noisyInsns(run);
+    this.#rewritten ??= rewrittenOf(run);
     const insn = insns[orig];
     if (insn === undefined) return;
     const real = this.#refresh(run);
@@ -203,7 +200,7 @@ export class Follower {
     if (cls !== BPF_ALU && cls !== BPF_ALU64 && cls !== BPF_LDX && cls !== BPF_LD) return;
     const load = cls === BPF_LD && (prev.code & 0xe0) !== BPF_IMM;
     top.noise &= load ? ~0x3f : ~(1 << prev.dst);
-    if (this.#noisy?.has(this.#prevIdx) === true) {
+    if (this.#rewritten?.noisy.has(this.#prevIdx) === true) {
       top.noise |= 1 << prev.dst;
     }
     if (top.noise !== 0) top.hideNoise();
@@ -234,7 +231,7 @@ export class Follower {
       if (seen.has(node)) continue;
       seen.add(node);
       if (node.insnIdx === orig) nodes.push(node);
-      else if (this.#present?.has(node.insnIdx) !== true) {
+      else if (this.#rewritten?.present.has(node.insnIdx) !== true) {
         if (node.pruned) pruned = true;
         open.push(...(node.pruned ? graph.alternatives(node) : node.next));
       }
@@ -244,6 +241,14 @@ export class Follower {
 
   /** Takes a state that contains what is there; one that goes on, if there is one. False where none contains it. */
   #take(nodes: readonly PathNode[], real: CurrentReality): 'open' | 'ended' | 'none' {
+    if (nodes.length === 1) {
+      const [node] = nodes;
+      if (stateMismatch(node.frames, real, true) !== undefined) return 'none';
+      if (node.pruned) return 'ended';
+      this.#nodes = nodes;
+      this.#lost = false;
+      return 'open';
+    }
     const open: PathNode[] = [];
     let contained = false;
     for (const node of nodes) {
@@ -286,11 +291,30 @@ export class Follower {
   }
 }
 
+/** What is the same in all runs of a program. */
+interface Rewritten {
+  /** Instructions of the program as loaded that are left. */
+  readonly present: ReadonlySet<number>;
+  /** Instructions behind which a register's upper half is noise. */
+  readonly noisy: ReadonlySet<number>;
+}
+
+const REWRITTEN = new WeakMap<RunView['verified'], Rewritten>();
+
+function rewrittenOf({ verified }: RunView): Rewritten {
+  let found = REWRITTEN.get(verified);
+  if (found === undefined) {
+    found = { present: new Set(verified.origIdx), noisy: noisyInsns(verified) };
+    REWRITTEN.set(verified, found);
+  }
+  return found;
+}
+
 /** BPF_F_TEST_RND_HI32 puts noise into upper halves that nobody should read: `r |= r11` ends what stands for them. */
-function noisyInsns({ verified }: RunView): ReadonlySet<number> {
+function noisyInsns({ insns, origIdx }: RunView['verified']): ReadonlySet<number> {
   const found = new Set<number>();
-  verified.insns.forEach(({ code, src }, i) => {
-    if (code === OR_REG && src === AX) found.add(verified.origIdx[i]);
+  insns.forEach(({ code, src }, i) => {
+    if (code === OR_REG && src === AX) found.add(origIdx[i]);
   });
   return found;
 }

@@ -13,6 +13,8 @@ export class RealFrame {
   /** The register's state that is known to contain the value it has now: states are immutable, so it still does. */
   readonly okRegs: (Reg | undefined)[] = new Array<Reg | undefined>(11).fill(undefined);
   readonly okSlots: (Slot | undefined)[] = [];
+  /** A stack of a state, all of whose slots are known to contain what is there. */
+  okStack: readonly Slot[] | undefined;
   /** How far below its top it was used. */
   depth = 0;
   /** Registers, as bits, whose upper half is noise that nobody may read. */
@@ -41,6 +43,7 @@ export class RealFrame {
   /** Bytes of the stack changed. */
   wrote(at: bigint, lenBytes: number): void {
     const below = Number(this.stackTop - at);
+    this.okStack = undefined;
     for (let spi = (below - lenBytes) >> 3; spi <= (below - 1) >> 3; spi++) this.okSlots[spi] = undefined;
   }
 
@@ -48,6 +51,7 @@ export class RealFrame {
   forget(): void {
     this.okRegs.fill(undefined);
     this.okSlots.length = 0;
+    this.okStack = undefined;
   }
 }
 
