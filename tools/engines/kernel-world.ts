@@ -52,6 +52,7 @@ const HASHES: ReadonlySet<number> = new Set([
   ...[BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_LPM_TRIE],
 ]);
 const PER_CPU: ReadonlySet<number> = new Set([BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_PERCPU_HASH]);
+const LD_IMM64 = 0x18;
 const LOG_BYTES = 1 << 20;
 const OUT_BYTES = 1024;
 const CTX_OUT_BYTES = 256;
@@ -98,10 +99,19 @@ export class KernelWorld {
     for (const fd of this.#opened.reverse()) this.sys.close(fd);
   }
 
+  /** A new map in the place of another: an array of programs belongs to the type of program that used it first. */
+  #renew(map: NetMapName): void {
+    const old = this.fdOf(map);
+    this.#fds.set(map, this.#made(map, this.sys.bpf(BPF_MAP_CREATE, { ...MAP_ATTRS[map] })));
+    this.#opened.splice(this.#opened.indexOf(old), 1);
+    this.sys.close(old);
+  }
+
   /** Loads a program whose maps are given by the fds of somewhere else. */
   load(type: number, insns: readonly Insn[], names: ReadonlyMap<number, NetMapName>): Verdict {
+    if (insns.some(({ code, imm }) => code === LD_IMM64 && names.get(imm) === 'progs')) this.#renew('progs');
     const mine = insns.map((insn) => {
-      const name = insn.code === 0x18 && (insn.src === 1 || insn.src === 2) ? names.get(insn.imm) : undefined;
+      const name = insn.code === LD_IMM64 && (insn.src === 1 || insn.src === 2) ? names.get(insn.imm) : undefined;
       return name === undefined ? insn : { ...insn, imm: this.fdOf(name) };
     });
     this.#log.fill(0, 0, 1);
