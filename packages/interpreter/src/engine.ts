@@ -34,6 +34,9 @@ export class Engine implements RunHost {
   readonly nowNs: () => number;
   readonly #paged: PagedPacketRead | undefined;
   #packets: PacketAccess | undefined;
+  /** Of what `watched` was found out. */
+  #observerGeneration = -1;
+  #watched = false;
   /** Runs that ended: the one to take next, and the others. */
   #idle: RunState | undefined = undefined;
   #free: RunState[] = [];
@@ -63,7 +66,13 @@ export class Engine implements RunHost {
 
   /** Whether runs must go instruction by instruction. */
   get watched(): boolean {
-    return this.checked || this.kernel.observers.length > 0;
+    if (this.#observerGeneration !== this.kernel.observerGeneration) this.#countObservers();
+    return this.#watched;
+  }
+
+  #countObservers(): void {
+    this.#observerGeneration = this.kernel.observerGeneration;
+    this.#watched = this.checked || this.kernel.observers.length > 0;
   }
 
   /** How runs of this engine step. */

@@ -83,7 +83,7 @@ export class LoadedProgram implements LoadedProg, OwnProgram {
     const run = engine.take();
     try {
       kernel.currentCall = run.call;
-      this.#runWith(run, ctxOff, engine.watched);
+      this.#runWith(run, ctxOff);
       return this.#lastLo >>> 0;
     } finally {
       kernel.currentCall = outer;
@@ -102,7 +102,7 @@ export class LoadedProgram implements LoadedProg, OwnProgram {
       for (let i = 0; i < count; i++) {
         const ctx = (ctxOff + i * strideBytes) >>> 0;
         const patched = this.#main.patched;
-        if (patched === undefined) this.#runWith(run, ctx, engine.watched);
+        if (patched === undefined) this.#runWith(run, ctx);
         else {
           kernel.currentCall = outer;
           this.#runPatched(patched, ctx);
@@ -117,12 +117,18 @@ export class LoadedProgram implements LoadedProg, OwnProgram {
   }
 
   /** From the context to R0, which the program keeps. */
-  #runWith(run: RunState, ctxOff: number, slow: boolean): void {
-    if (this.#overrides !== this.#engine.kernel.overrides.generation) this.relinkIfOverridden();
-    run.begin(this, 0, slow);
-    run.setCtx(ctxOff);
-    if (slow) new Stepper(run, this.#engine.stepperOptions()).finish();
-    else execute(run);
+  #runWith(run: RunState, ctxOff: number): void {
+    const engine = this.#engine;
+    if (this.#overrides !== engine.kernel.overrides.generation) this.relinkIfOverridden();
+    if (engine.watched) {
+      run.begin(this, 0, true);
+      run.setCtx(ctxOff);
+      new Stepper(run, engine.stepperOptions()).finish();
+    } else {
+      run.begin(this, 0, false);
+      run.setCtx(ctxOff);
+      execute(run);
+    }
     this.#lastLo = run.lo[0];
     this.#lastHi = run.hi[0];
   }

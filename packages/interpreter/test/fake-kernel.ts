@@ -60,7 +60,9 @@ export class FakeKernel {
       get observers() {
         return observers();
       },
-      observerGeneration: 0,
+      get observerGeneration() {
+        return observers().length;
+      },
       overrides: {
         get generation() {
           return generation();

@@ -9,6 +9,11 @@ import { tailCall } from './tail-call.ts';
 import { FRAME_WORDS, MAX_FRAMES } from './frames.ts';
 import { KERNEL_BASE_HI } from '@tsbpf/memory';
 
+// Own constants: V8 loads those of other modules wherever they are used.
+const BASE_HI = KERNEL_BASE_HI;
+const SAVED = FRAME_WORDS;
+const LAST_FRAME = MAX_FRAMES - 1;
+
 function swap32(x: number): number {
   return (x << 24) | ((x & 0xff00) << 8) | ((x >>> 8) & 0xff00) | (x >>> 24);
 }
@@ -347,7 +352,7 @@ export function execute(run: RunState): void {
           break;
         case 0xe2: // a pointer
           lo[0] = run.functions[s](run.call, lo[1], lo[2], lo[3], lo[4], lo[5]);
-          hi[0] = lo[0] === 0 ? 0 : KERNEL_BASE_HI;
+          hi[0] = lo[0] === 0 ? 0 : BASE_HI;
           view = mem.view;
           break;
         case 0xe3: // 64 bits
@@ -361,9 +366,9 @@ export function execute(run: RunState): void {
             view = mem.view;
             break;
           }
-          if (sp === MAX_FRAMES - 1) throw run.tooDeep(pc - 2);
+          if (sp === LAST_FRAME) throw run.tooDeep(pc - 2);
           const { frames } = run;
-          const f = sp * FRAME_WORDS;
+          const f = sp * SAVED;
           frames[f] = pc;
           frames[f + 1] = run.loops;
           frames[f + 2] = lo[6];
@@ -403,7 +408,7 @@ export function execute(run: RunState): void {
           }
           sp--;
           const { frames } = run;
-          const f = sp * FRAME_WORDS;
+          const f = sp * SAVED;
           pc = frames[f];
           run.loops = frames[f + 1];
           lo[6] = frames[f + 2];

@@ -8,6 +8,10 @@ import { OP_CALL_LOCAL, OP_CALL_SEXT, OP_TAIL_CALL, WORDS } from '../code/decode
 import { FRAME_WORDS, MAX_FRAMES, MAX_LOOPS } from './frames.ts';
 import type { PacketAccess } from './packet.ts';
 
+// Own constants: V8 loads those of other modules wherever they are used.
+const BASE_HI = KERNEL_BASE_HI;
+const INSN_WORDS = WORDS;
+
 /** Bytes of the stacks of all frames of a run. */
 export const STACKS_BYTES = MAX_FRAMES * MAX_BPF_STACK;
 
@@ -131,7 +135,7 @@ export class RunState {
   begin(executable: Executable, startIdx: number, stepping: boolean): void {
     if (executable !== this.executable || stepping !== this.stepping) this.#enter(executable, stepping);
     this.tailCalls = 0;
-    this.#rewind(startIdx);
+    this.#rewind(startIdx, stepping);
   }
 
   /** Takes registers of the program, and gives those of the former one back. */
@@ -157,16 +161,16 @@ export class RunState {
   #firstFrame(): void {
     this.sp = 0;
     this.lo[10] = this.stackOff + MAX_BPF_STACK;
-    this.hi[10] = KERNEL_BASE_HI;
+    this.hi[10] = BASE_HI;
   }
 
   /** To the start of a function, with one frame. */
-  #rewind(startIdx: number): void {
+  #rewind(startIdx: number, stepping: boolean): void {
     // The last run may have ended inside of a function.
     if (this.sp !== 0) this.#firstFrame();
     this.loops = this.maxLoops;
-    this.pc = startIdx * WORDS;
-    if (!this.stepping) return;
+    this.pc = startIdx * INSN_WORDS;
+    if (!stepping) return;
     this.pc = Image.stopPc(startIdx);
     this.next = startIdx;
     this.taken = false;
@@ -177,14 +181,14 @@ export class RunState {
   setCtx(ctxOff: number): void {
     this.ctx = ctxOff;
     this.lo[1] = ctxOff;
-    this.hi[1] = ctxOff === 0 ? 0 : KERNEL_BASE_HI;
+    this.hi[1] = ctxOff === 0 ? 0 : BASE_HI;
   }
 
   /** A tail call: the other program takes over, with a frame of its own and R1 as it stands. */
   replace(executable: Executable): void {
     const [lo, hi] = [this.lo[1], this.hi[1]];
     this.#enter(executable, this.stepping);
-    this.#rewind(0);
+    this.#rewind(0, this.stepping);
     this.lo[1] = lo;
     this.hi[1] = hi;
     this.ctx = lo >>> 0;
