@@ -27,7 +27,7 @@ import { successors, type FlowGraph } from './graph.ts';
 const ARGS = 0b111110;
 
 /** Registers, as bits, that an instruction reads and writes. Of calls: `argsOf` says what the callee reads. */
-function effect(insn: Insn, idx: number, argsOf: (start: number) => number): { uses: number; defs: number } {
+export function effect(insn: Insn, idx: number, argsOf: (start: number) => number): { uses: number; defs: number } {
   const [dst, src] = [1 << insn.dst, 1 << insn.src];
   const op = insn.code & 0xf0;
   switch (insn.code & 7) {

@@ -2,19 +2,32 @@
 // Functions of a program as graphs of basic blocks.
 import { isLdImm64, jumpTarget, subprogTarget, type Insn } from '@tsbpf/insn';
 import { BPF_EXIT, BPF_JA, BPF_JCOND, BPF_JMP, BPF_JMP32, EINVAL, UsageError } from '@tsbpf/uapi';
+import type { Check, Limit } from './check.ts';
 
 /** How a block ends. Targets are block numbers. */
 export type Terminator =
   | { readonly kind: 'exit' }
   | { readonly kind: 'goto'; readonly to: number }
   /** A conditional jump, or may_goto, at instruction `idx`. */
-  | { readonly kind: 'cond'; readonly idx: number; readonly taken: number; readonly next: number };
+  | { readonly kind: 'cond'; readonly idx: number; readonly taken: number; readonly next: number }
+  | Guard;
+
+/** Stands before turns of a loop that were put together: makes its limits; taken if all the checks hold. */
+export interface Guard {
+  readonly kind: 'guard';
+  readonly limits: readonly Limit[];
+  readonly checks: readonly Check[];
+  readonly taken: number;
+  readonly next: number;
+}
 
 /** Instructions `start` to `end - 1`, without the one that ends the block. */
 export interface Block {
   readonly start: number;
   readonly end: number;
   readonly term: Terminator;
+  /** Part of a loop of which several turns were put together, or the guard before them. */
+  readonly unrolled?: boolean;
 }
 
 /** A function: its blocks, the entry first, and all that can be reached. */
@@ -113,7 +126,7 @@ function cutBlocks(insns: readonly Insn[], start: number, seen: Uint8Array, lead
   });
 }
 
-/** Successors of a block: for a condition the taken one first. */
+/** Successors of a block: of two the taken one first. */
 export function successors(block: Block): readonly number[] {
   const { term } = block;
   if (term.kind === 'exit') return [];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { KERNEL_BASE } from '@tsbpf/memory';
 import { BPF_REG_FP, MAX_BPF_STACK } from '@tsbpf/uapi';
-import { I32, I64, op, type FunctionBuilder, type Label } from '@tsbpf/wasm';
+import { I32, I64, op, type FunctionBuilder, type Label, type ValType } from '@tsbpf/wasm';
 import type { Unit, UnitFunc } from './unit.ts';
 
 /** Registers, AX included. */
@@ -13,6 +13,20 @@ export interface Placed {
   readonly ctx: number;
   readonly r0: number;
   readonly exit: Label;
+}
+
+/** Sums of a snapshot and more than this are made from a new snapshot. */
+const MAX_SUM = 2 ** 30;
+/** Kernel memory begins there: below, nothing wraps by being added to an address. */
+const MAX_FOLDED = 0xffff;
+
+/** A register as what it once held, plus a constant. */
+interface CountedFrom {
+  /** The local with the 64 bits of then; -1 where the sum is one of 32 bits. */
+  readonly wide: number;
+  /** The local with the low word of then. */
+  readonly low: number;
+  readonly add: number;
 }
 
 /**
@@ -36,6 +50,13 @@ export class Body {
    * nothing but an address is one of 32 bits. Valid as long as the register keeps its value.
    */
   lows: (number | undefined)[];
+  /** Within turns of a loop that were put together: what the registers are that those turns count. */
+  sums: (CountedFrom | undefined)[];
+  /** Whether what is written are such turns. */
+  unrolls = false;
+  readonly #limits = new Map<number, { type: ValType; local: number }>();
+  readonly #snapshots: { wide: number; low: number }[] = [];
+  #snapshotsUsed = 0;
   readonly #lowLocals: (number | undefined)[] = [];
   readonly #locals: (number | undefined)[];
   readonly #borrowed: number[] = [];
@@ -49,6 +70,7 @@ export class Body {
     this.#locals = new Array<number | undefined>(REGS).fill(undefined);
     this.known = new Array<number | undefined>(REGS).fill(undefined);
     this.lows = new Array<number | undefined>(REGS).fill(undefined);
+    this.sums = new Array<CountedFrom | undefined>(REGS).fill(undefined);
     if (caller !== undefined && 'ctx' in caller) {
       this.base = caller.base;
       this.bias = 0;
@@ -75,6 +97,22 @@ export class Body {
   end(): void {
     for (const local of this.#borrowed) this.fn.giveBackLocal(I64, local);
     for (const local of this.#lowLocals) if (local !== undefined) this.fn.giveBackLocal(I32, local);
+    for (const { type, local } of this.#limits.values()) this.fn.giveBackLocal(type, local);
+    for (const { wide, low } of this.#snapshots) {
+      this.fn.giveBackLocal(I64, wide);
+      this.fn.giveBackLocal(I32, low);
+    }
+  }
+
+  /** The local with a limit of a loop. */
+  limit(id: number, wide: boolean): number {
+    let found = this.#limits.get(id);
+    if (found === undefined) {
+      const type = wide ? I64 : I32;
+      found = { type, local: this.fn.borrowLocal(type) };
+      this.#limits.set(id, found);
+    }
+    return found.local;
   }
 
   #local(reg: number): number {
@@ -116,7 +154,45 @@ export class Body {
   set(reg: number): void {
     this.known[reg] = undefined;
     this.lows[reg] = undefined;
+    this.sums[reg] = undefined;
     this.fn.localSet(this.#local(reg));
+  }
+
+  /** The snapshots of another loop are used again. */
+  beginLoop(): void {
+    this.#snapshotsUsed = 0;
+  }
+
+  /**
+   * Counts a register up or down within turns that were put together: each sum is made from what the register held
+   * before the first of them, so that none waits for another, and accesses add constants. False where the sum gets too
+   * far, and nothing has changed.
+   */
+  count(reg: number, delta: number, wide: boolean): boolean {
+    const { fn } = this;
+    let from = this.sums[reg];
+    if (from === undefined || (wide && from.wide < 0)) {
+      const local = this.#local(reg);
+      const snapshot = (this.#snapshots[this.#snapshotsUsed++] ??= {
+        wide: fn.borrowLocal(I64),
+        low: fn.borrowLocal(I32),
+      });
+      fn.localGet(local);
+      fn.localTee(snapshot.wide);
+      fn.op(op.i32WrapI64);
+      fn.localSet(snapshot.low);
+      from = { ...snapshot, add: 0 };
+    }
+    const add = from.add + delta;
+    if (Math.abs(add) > MAX_SUM) return false;
+    fn.localGet(wide ? from.wide : from.low);
+    if (wide) fn.i64ConstS32(add);
+    else fn.i32Const(add);
+    fn.op(wide ? op.i64Add : op.i32Add);
+    if (!wide) fn.op(op.i64ExtendI32U);
+    this.set(reg);
+    this.sums[reg] = { wide: wide ? from.wide : -1, low: from.low, add };
+    return true;
   }
 
   /** Pops an i32, the low word of what the register is about to be set to: {@link keepLow} after that. */
@@ -140,6 +216,13 @@ export class Body {
     const { fn } = this;
     const delta = this.#fromBase(reg);
     const kept = this.lows[reg];
+    const sum = this.sums[reg];
+    if (delta === undefined && sum !== undefined) {
+      fn.localGet(sum.low);
+      fn.i32Const(sum.add);
+      fn.op(op.i32Add);
+      return;
+    }
     if (delta === undefined && kept !== undefined) {
       fn.localGet(kept);
       return;
@@ -171,6 +254,11 @@ export class Body {
       fn.localGet(this.base);
       return delta + off;
     }
+    const sum = this.sums[reg];
+    if (delta === undefined && sum !== undefined && sum.add + off >= 0 && sum.add + off <= MAX_FOLDED) {
+      fn.localGet(sum.low);
+      return sum.add + off;
+    }
     this.low(reg);
     if (off >= 0) return off;
     fn.i32Const(off);
@@ -199,5 +287,6 @@ export class Body {
   forgetCallerSaved(): void {
     this.known.fill(undefined, 0, 6);
     this.lows.fill(undefined, 0, 6);
+    this.sums.fill(undefined, 0, 6);
   }
 }

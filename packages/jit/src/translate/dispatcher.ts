@@ -41,7 +41,8 @@ export function writeDispatched(blocks: readonly Block[], { order, place }: Flow
       go(term.to);
       continue;
     }
-    writer.condition(term.idx);
+    if (term.kind === 'guard') writer.guard(term);
+    else writer.condition(term.idx);
     if (place[term.taken] === i + 1) {
       fn.op(op.i32Eqz);
       fn.if();

@@ -6,6 +6,7 @@ import { emitAlu } from './alu.ts';
 import type { Body } from './body.ts';
 import { emitCall } from './call.ts';
 import { writeDispatched } from './dispatcher.ts';
+import { emitGuard } from './guard.ts';
 import { emitCondition } from './jump.ts';
 import { emitMemory } from './memory.ts';
 import { emitPacketLoad } from './packet.ts';
@@ -35,9 +36,10 @@ export function writeFunction(body: Body): void {
     body.set(reg);
   }
   const entryKnown = order.isLoop[0] === 1 ? undefined : body.known;
-  const nothing = new Array<number | undefined>(body.known.length).fill(undefined);
+  const nothing = new Array<undefined>(body.known.length).fill(undefined);
   const knownAtEnd: (readonly (number | undefined)[])[] = [];
   const lowsAtEnd: (readonly (number | undefined)[])[] = [];
+  const sumsAtEnd: Body['sums'][] = [];
   const writer: BlockWriter = {
     fn,
     block(number) {
@@ -45,15 +47,21 @@ export function writeFunction(body: Body): void {
       const known = number === 0 ? entryKnown : order.reducible && pred >= 0 ? knownAtEnd[pred] : undefined;
       body.known = [...(known ?? nothing)];
       body.lows = [...((number !== 0 && known !== undefined ? lowsAtEnd[pred] : undefined) ?? nothing)];
-      const { start, end } = blocks[number];
+      const { start, end, term, unrolled = false } = blocks[number];
+      const isTurn = unrolled && term.kind !== 'guard';
+      if (!isTurn) body.beginLoop();
+      body.unrolls = isTurn;
+      body.sums = [...((isTurn && pred >= 0 ? sumsAtEnd[pred] : undefined) ?? nothing)];
       for (let idx = start; idx < end; idx++) {
         emitInsn(body, idx);
         if (isLdImm64(insns[idx])) idx++;
       }
       knownAtEnd[number] = body.known;
       lowsAtEnd[number] = body.lows;
+      if (isTurn) sumsAtEnd[number] = body.sums;
     },
     condition: (idx) => emitCondition(body, idx),
+    guard: (guard) => emitGuard(body, guard),
     exit: () => body.leave(),
   };
   if (order.reducible) writeStructured(blocks, order, writer);

@@ -19,7 +19,7 @@ import { op, type PlainOp } from '@tsbpf/wasm';
 import type { Body } from './body.ts';
 import { unknownInsn } from './unknown.ts';
 
-const WIDE: Readonly<Record<number, PlainOp>> = {
+const WIDE: Readonly<Partial<Record<number, PlainOp>>> = {
   [BPF_JEQ]: op.i64Eq,
   [BPF_JNE]: op.i64Ne,
   [BPF_JGT]: op.i64GtU,
@@ -32,7 +32,7 @@ const WIDE: Readonly<Record<number, PlainOp>> = {
   [BPF_JSLE]: op.i64LeS,
 };
 
-const NARROW: Readonly<Record<number, PlainOp>> = {
+const NARROW: Readonly<Partial<Record<number, PlainOp>>> = {
   [BPF_JEQ]: op.i32Eq,
   [BPF_JNE]: op.i32Ne,
   [BPF_JGT]: op.i32GtU,
@@ -44,6 +44,11 @@ const NARROW: Readonly<Record<number, PlainOp>> = {
   [BPF_JSLT]: op.i32LtS,
   [BPF_JSLE]: op.i32LeS,
 };
+
+/** The instruction that compares as a jump's operation says. */
+export function comparison(operation: number, wide: boolean): PlainOp | undefined {
+  return (wide ? WIDE : NARROW)[operation];
+}
 
 /** Pushes whether the jump at `idx` is taken. */
 export function emitCondition(body: Body, idx: number): void {
@@ -77,7 +82,7 @@ export function emitCondition(body: Body, idx: number): void {
     fn.op(wide ? op.i64Ne : op.i32Ne);
     return;
   }
-  const opcode = (wide ? WIDE : NARROW)[operation] as PlainOp | undefined;
+  const opcode = comparison(operation, wide);
   if (opcode === undefined) throw unknownInsn(insn, idx);
   fn.op(opcode);
 }

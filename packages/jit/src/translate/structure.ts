@@ -3,7 +3,7 @@
 // @see Ramsey, "Beyond Relooper: Recursive Translation of Unstructured Control Flow to Structured Control Flow" (2022)
 import { op, type FunctionBuilder, type Label } from '@tsbpf/wasm';
 import type { FlowOrder } from '../cfg/dominators.ts';
-import type { Block } from '../cfg/graph.ts';
+import type { Block, Guard } from '../cfg/graph.ts';
 
 /** What writes the insides of blocks. */
 export interface BlockWriter {
@@ -12,6 +12,8 @@ export interface BlockWriter {
   block(number: number): void;
   /** Pushes whether the conditional jump at `idx` is taken: i32. */
   condition(idx: number): void;
+  /** Pushes whether turns of a loop may run together: i32. */
+  guard(guard: Guard): void;
   exit(): void;
 }
 
@@ -61,7 +63,8 @@ export function writeStructured(blocks: readonly Block[], order: FlowOrder, writ
     }
     const taken = labelOf(block, term.taken);
     const next = labelOf(block, term.next);
-    writer.condition(term.idx);
+    if (term.kind === 'guard') writer.guard(term);
+    else writer.condition(term.idx);
     if (taken !== undefined) {
       fn.brIf(taken);
       if (next === undefined) work.push({ kind: 'tree', block: term.next });

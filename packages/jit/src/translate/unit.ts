@@ -6,6 +6,7 @@ import { BPF_CALL, BPF_JMP, ENOSYS, InternalError, NotSupportedError } from '@ts
 import { argumentsRead } from '../cfg/arguments.ts';
 import { flowOrder, type FlowOrder } from '../cfg/dominators.ts';
 import { flowGraph, type FlowGraph } from '../cfg/graph.ts';
+import { unrolled } from '../cfg/unroll.ts';
 import type { Body } from './body.ts';
 import { exportName, type Shell } from './shell.ts';
 import type { OutCall, Source } from './source.ts';
@@ -143,8 +144,10 @@ export class Unit {
     const work = source.entries.map(({ start }) => start);
     for (let start = work.pop(); start !== undefined; start = work.pop()) {
       if (this.funcs.has(start)) continue;
-      const graph = flowGraph(source.insns, start);
-      const order = flowOrder(graph.blocks);
+      const found = flowGraph(source.insns, start);
+      const foundOrder = flowOrder(found.blocks);
+      const graph = unrolled(source.insns, found, foundOrder);
+      const order = graph === found ? foundOrder : flowOrder(graph.blocks);
       const subprog = subprogs.get(start);
       this.funcs.set(start, { start, graph, order, args: 0, blockArgs: 0, subprog, fn: undefined, inlined: false });
       work.push(...graph.callees);
