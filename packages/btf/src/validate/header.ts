@@ -24,8 +24,9 @@ function fail(log: KernelLog, message: string, errno: number = EINVAL): number {
 /** The two sections must fill what is behind the header exactly. */
 function checkSections(log: KernelLog, sections: readonly [types: Section, strings: Section], room: number): number {
   const [types, strings] = sections;
-  // Linux compares by the sign of a 32-bit difference, and its heapsort exchanges two equals.
-  const ordered = ((types.off - strings.off) | 0) < 0 ? [types, strings] : [strings, types];
+  // By offset, and the shorter one first where that is the same; the sign is that of a 32-bit difference.
+  const order = (types.off - strings.off) | 0 || (types.len - strings.len) | 0;
+  const ordered = order < 0 ? [types, strings] : [strings, types];
   let total = 0;
   for (const { off, len } of ordered) {
     if (room < off) return fail(log, 'Invalid section offset');

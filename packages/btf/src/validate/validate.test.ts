@@ -227,6 +227,16 @@ describe('validateBtf 5.6', () => {
     expect(result.errno).toBe(errno);
   });
 
+  it('header: no types at the offset of the strings is a section that is empty, not one that overlaps', () => {
+    const bytes = new Uint8Array(25);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, 0x0001eb9f, true);
+    view.setUint32(4, 24, true);
+    view.setUint32(20, 1, true);
+    const { errno, log } = validateBtf(bytes, { logLevel: 1 });
+    expect([errno, log.split('\n').at(-1)]).toEqual([EINVAL, 'No type found']);
+  });
+
   it('says ENOSPC where the log is full, and EINVAL where its size is', () => {
     const { btf } = { btf: fixture('layouts.btf') };
     const whole = validateBtf(btf, { logLevel: 1, version: '6.18' });
