@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createBtfBuilder, parseBtf, BTF_KIND_FUNC, BTF_FUNC_STATIC } from '@tsbpf/btf';
 import { decodeInsns } from '@tsbpf/insn';
-import { BPF_BTF_LOAD, BpfError, EACCES, LoaderError, VerifierError } from '@tsbpf/uapi';
+import { BPF_BTF_LOAD, BpfError, EACCES, EINVAL, LoaderError, VerifierError } from '@tsbpf/uapi';
 import { FakeSys, type FakeOptions } from '../../test/fake-sys.ts';
 import { CLANGS, fixture } from '../../test/fixture.ts';
 import { openObject, type OpenOptions } from '../handle/object.ts';
@@ -132,7 +132,23 @@ describe('load', () => {
     expect(
       [...old.progs.values()].every((p) => p.prog_btf_fd === undefined && (p.expected_attach_type ?? 0) === 0),
     ).toBe(true);
-    expect(() => load('maps', { version: '4.14' }).obj.load()).toThrow("Kernel doesn't support BTF");
+    const { sys: without, obj: maps } = load('maps', { version: '4.14' });
+    maps.load();
+    expect([...without.maps.values()].every((m) => m.attr.btf_fd === undefined)).toBe(true);
+  });
+
+  it('does without the BTF of an object that the kernel refuses', () => {
+    const { sys, obj, lines } = load('globals');
+    const bpf = sys.bpf.bind(sys);
+    // Not that of probes.
+    sys.bpf = (cmd, attr) =>
+      cmd === BPF_BTF_LOAD && 'btf' in attr && attr.btf.length > 500 ? -EINVAL : bpf(cmd, attr);
+    obj.load();
+    expect(lines).toContain('warn: Error loading .BTF into kernel: -22. BTF is optional, ignoring.');
+    expect([...sys.maps.values()].every(({ attr }) => (attr.btf_fd ?? 0) === 0)).toBe(true);
+    expect([...sys.progs.values()].every((prog) => prog.prog_btf_fd === undefined)).toBe(true);
+    expect(sys.progByName('add')?.func_info).toBeUndefined();
+    expect(obj.data['counter']).toBeDefined();
   });
 
   it('asks for a log only after a rejection, and says what it says', () => {

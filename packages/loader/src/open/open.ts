@@ -121,7 +121,7 @@ export function readObject(bytes: Uint8Array, options: { name: string; print: Pr
     kernVersion: sections.kernVersion,
     btf,
     btfExt,
-    btfMandatory: sections.btfMaps !== undefined || externs.length > 0 || sections.structOps.length > 0,
+    btfMandatory: sections.structOps.length > 0,
     maps,
     progs,
     externs,

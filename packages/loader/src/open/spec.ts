@@ -109,7 +109,7 @@ export interface ObjectSpec {
   readonly kernVersion: number;
   readonly btf: Btf | undefined;
   readonly btfExt: BtfExt | undefined;
-  /** The kernel must take the BTF: maps, externs or struct_ops depend on it. */
+  /** The kernel must take the BTF: struct_ops depend on it. Others do without. */
   readonly btfMandatory: boolean;
   readonly maps: MapSpec[];
   readonly progs: ProgSpec[];
