@@ -28,6 +28,8 @@ export interface Block {
   readonly term: Terminator;
   /** Part of a loop of which several turns were put together, or the guard before them. */
   readonly unrolled?: boolean;
+  /** Of such turns: bits of the registers that they only gather something in. @see gathered */
+  readonly gathers?: number;
 }
 
 /** A function: its blocks, the entry first, and all that can be reached. */

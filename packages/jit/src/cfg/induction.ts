@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a turn of a loop does to registers that it only counts up or down, and the tests of those.
 import { isLdImm64, usesSrcReg, type Insn } from '@tsbpf/insn';
-import { BPF_ADD, BPF_ALU, BPF_ALU64, BPF_MOV, BPF_SUB } from '@tsbpf/uapi';
+import { BPF_ADD, BPF_ALU, BPF_ALU64, BPF_AND, BPF_MOV, BPF_OR, BPF_SUB, BPF_XOR } from '@tsbpf/uapi';
 import { effect } from './arguments.ts';
 import type { Block } from './graph.ts';
 import type { PathLoop } from './loops.ts';
@@ -70,4 +70,39 @@ export function followTurn(insns: readonly Insn[], blocks: readonly Block[], loo
     tests.push({ block: number, idx: term.idx, dst: sums[dst], src: compares ? sums[src] : undefined });
   }
   return { tests, end: sums };
+}
+
+/** Operations that may be done in any order. */
+const ASSOCIATIVE: readonly number[] = [BPF_ADD, BPF_AND, BPF_OR, BPF_XOR];
+
+/**
+ * Registers, as bits, that a loop gathers something in: all it does with them is one operation, whose order does not
+ * matter, with other registers. So that turns need not wait for each other's.
+ */
+export function gathered(insns: readonly Insn[], blocks: readonly Block[], loop: PathLoop): number {
+  const kinds = new Map<number, number>();
+  let others = 0;
+  for (const number of loop) {
+    const { start, end, term } = blocks[number];
+    const see = (idx: number): void => {
+      const insn = insns[idx];
+      const { uses, defs } = effect(insn, idx, () => 0);
+      const cls = insn.code & 7;
+      let found = 0;
+      if ((cls === BPF_ALU || cls === BPF_ALU64) && usesSrcReg(insn) && insn.src !== insn.dst && insn.off === 0) {
+        const kind = kinds.get(insn.dst) ?? insn.code;
+        if (ASSOCIATIVE.includes(insn.code & 0xf0) && kind === insn.code) found = 1 << insn.dst;
+        kinds.set(insn.dst, kind);
+      }
+      others |= (uses | defs) & ~found;
+    };
+    for (let idx = start; idx < end; idx++) {
+      see(idx);
+      if (isLdImm64(insns[idx])) idx++;
+    }
+    if (term.kind === 'cond') see(term.idx);
+  }
+  let bits = 0;
+  for (const reg of kinds.keys()) bits |= (1 << reg) & ~others;
+  return bits;
 }

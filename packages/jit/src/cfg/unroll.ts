@@ -7,7 +7,7 @@ import type { Check, Limit } from './check.ts';
 import type { FlowOrder } from './dominators.ts';
 import type { Block, FlowGraph } from './graph.ts';
 import { hoist, type Hoisted } from './hoist.ts';
-import { followTurn } from './induction.ts';
+import { followTurn, gathered } from './induction.ts';
 import { pathLoops, type PathLoop } from './loops.ts';
 
 /** Instructions of the turns that are put together, at most, and turns. */
@@ -22,6 +22,7 @@ interface Plan {
   readonly turns: number;
   /** By block. */
   readonly hoisted: ReadonlyMap<number, Hoisted>;
+  readonly gathers: number;
 }
 
 function insnsOf(blocks: readonly Block[], loop: PathLoop): number {
@@ -61,7 +62,7 @@ function planOf(insns: readonly Insn[], blocks: readonly Block[], loop: PathLoop
       // A constant bound may be too near for so many turns.
       else if (hoist(insns[test.idx], test, turn, stays, 1) !== undefined) isFar = false;
     }
-    if (hoisted.size > 0 && isFar) return { loop, turns, hoisted };
+    if (hoisted.size > 0 && isFar) return { loop, turns, hoisted, gathers: gathered(insns, blocks, loop) };
   }
   return undefined;
 }
@@ -115,7 +116,7 @@ function retarget(block: Block, map: (to: number) => number): Block {
 }
 
 /** Appends the turns of a loop and what stands before them, and answers where to enter. */
-function appendTurns(blocks: Block[], { loop, turns, hoisted }: Plan, nextLimit: () => number): number {
+function appendTurns(blocks: Block[], { loop, turns, hoisted, gathers }: Plan, nextLimit: () => number): number {
   const header = loop[0];
   const start = blocks[header].start;
   const limits: Limit[] = [];
@@ -151,7 +152,7 @@ function appendTurns(blocks: Block[], { loop, turns, hoisted }: Plan, nextLimit:
       return loop.includes(to) ? numberOf(turn, to) : to;
     };
     for (const member of loop) {
-      const copy = { ...blocks[member], unrolled: true };
+      const copy = { ...blocks[member], unrolled: true, gathers };
       const { term } = copy;
       const goesOn = hoisted.has(member) && term.kind === 'cond';
       const stays = goesOn && loop.includes(term.taken) ? term.taken : goesOn ? term.next : undefined;

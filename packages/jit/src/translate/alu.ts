@@ -68,6 +68,7 @@ export function emitAlu(body: Body, insn: Insn, idx: number): void {
     const delta = operation === BPF_ADD ? imm : -imm;
     if (body.known[dst] === undefined && body.count(dst, delta, wide)) return;
   }
+  if (body.unrolls && (body.gathers & (1 << dst)) !== 0) return body.gather(dst, src, opcode, wide);
   if (wide) {
     // What points into the stack goes on doing so.
     const known = operation === BPF_ADD && !usesSrcReg(insn) ? body.known[dst] : undefined;

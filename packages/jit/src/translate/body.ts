@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { KERNEL_BASE } from '@tsbpf/memory';
 import { BPF_REG_FP, MAX_BPF_STACK } from '@tsbpf/uapi';
-import { I32, I64, op, type FunctionBuilder, type Label, type ValType } from '@tsbpf/wasm';
+import { I32, I64, op, type FunctionBuilder, type Label, type PlainOp, type ValType } from '@tsbpf/wasm';
 import type { Unit, UnitFunc } from './unit.ts';
 
 /** Registers, AX included. */
@@ -54,6 +54,10 @@ export class Body {
   sums: (CountedFrom | undefined)[];
   /** Whether what is written are such turns. */
   unrolls = false;
+  /** Bits of the registers that such turns gather in. */
+  gathers = 0;
+  /** By register and type: what it held before the turns, and what was gathered since. */
+  readonly #gathered = new Map<string, { type: ValType; before: number; since: number; begun: boolean }>();
   readonly #limits = new Map<number, { type: ValType; local: number }>();
   readonly #snapshots: { wide: number; low: number }[] = [];
   #snapshotsUsed = 0;
@@ -98,6 +102,10 @@ export class Body {
     for (const local of this.#borrowed) this.fn.giveBackLocal(I64, local);
     for (const local of this.#lowLocals) if (local !== undefined) this.fn.giveBackLocal(I32, local);
     for (const { type, local } of this.#limits.values()) this.fn.giveBackLocal(type, local);
+    for (const { type, before, since } of this.#gathered.values()) {
+      this.fn.giveBackLocal(type, before);
+      this.fn.giveBackLocal(type, since);
+    }
     for (const { wide, low } of this.#snapshots) {
       this.fn.giveBackLocal(I64, wide);
       this.fn.giveBackLocal(I32, low);
@@ -161,6 +169,33 @@ export class Body {
   /** The snapshots of another loop are used again. */
   beginLoop(): void {
     this.#snapshotsUsed = 0;
+    for (const one of this.#gathered.values()) one.begun = false;
+  }
+
+  /** Gathers a register in another by an operation of either width, apart from what that held before the turns. */
+  gather(dst: number, src: number, opcode: PlainOp, wide: boolean): void {
+    const { fn } = this;
+    const key = `${dst} ${wide}`;
+    let one = this.#gathered.get(key);
+    if (one === undefined) {
+      const type = wide ? I64 : I32;
+      one = { type, before: fn.borrowLocal(type), since: fn.borrowLocal(type), begun: false };
+      this.#gathered.set(key, one);
+    }
+    const push = (reg: number): void => (wide ? this.get(reg) : this.low(reg));
+    if (one.begun) fn.localGet(one.since);
+    else {
+      push(dst);
+      fn.localSet(one.before);
+    }
+    push(src);
+    if (one.begun) fn.op(opcode);
+    fn.localTee(one.since);
+    one.begun = true;
+    fn.localGet(one.before);
+    fn.op(opcode);
+    if (!wide) fn.op(op.i64ExtendI32U);
+    this.set(dst);
   }
 
   /**

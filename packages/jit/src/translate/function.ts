@@ -47,10 +47,11 @@ export function writeFunction(body: Body): void {
       const known = number === 0 ? entryKnown : order.reducible && pred >= 0 ? knownAtEnd[pred] : undefined;
       body.known = [...(known ?? nothing)];
       body.lows = [...((number !== 0 && known !== undefined ? lowsAtEnd[pred] : undefined) ?? nothing)];
-      const { start, end, term, unrolled = false } = blocks[number];
+      const { start, end, term, unrolled = false, gathers = 0 } = blocks[number];
       const isTurn = unrolled && term.kind !== 'guard';
       if (!isTurn) body.beginLoop();
       body.unrolls = isTurn;
+      body.gathers = gathers;
       body.sums = [...((isTurn && pred >= 0 ? sumsAtEnd[pred] : undefined) ?? nothing)];
       for (let idx = start; idx < end; idx++) {
         emitInsn(body, idx);
