@@ -45,6 +45,14 @@ describe('pointer arithmetic', () => {
     expect(log).toContain('\nfrom 9 to 10 (speculative execution): R0_w=map_value(id=0,off=0,ks=8,vs=48,imm=0)');
   });
 
+  it('that puts the pointer where the number was is shown so, not as written', () => {
+    const { errno, log } = verifyText('r1 = -8\nr1 += r10\nr2 = r1\nr0 = 0\nexit', USER);
+    expect(errno).toBe(0);
+    expect(log).toContain('\nfrom 1 to 2 (speculative execution): R1=fp0 R10=fp0\n');
+    const copied = verifyText('r3 = r10\nr1 = -8\nr1 += r3\nr0 = 0\nexit', USER).log;
+    expect(copied).toContain('\nfrom 2 to 3 (speculative execution): R1_w=fp0 R3_w=fp0 R10=fp0\n');
+  });
+
   it('is masked', () => {
     const { verified } = verifyText(
       lookup('big', 'r1 = *(u8 *)(r0 +0)\nr1 &= 15\nr0 += r1\nr1 = *(u8 *)(r0 +0)'),

@@ -150,6 +150,21 @@ describe('context typed by BTF', () => {
     expect(v.log.text()).toBe(log);
   });
 
+  it('of a traced raw tracepoint: a word', () => {
+    const own = createBtfBuilder();
+    const args = own.ptr(own.struct('bpf_raw_tracepoint_args', 0, []));
+    const typeId = own.funcProto(own.int('int', 4), [{ name: 'ctx', typeId: args }]);
+    const btf = own.build();
+    const progCtx = { name: 'bpf_raw_tracepoint_args', kind: 'struct' } as const;
+    const v = fakeVerification({
+      insns: [exit()],
+      env: { vmlinux, progType: () => fakeProgType({ type: 17, progCtx, kernelCtx: 'u32' }) },
+      prog: { type: TRACING, expectedAttachType: BPF_TRACE_FENTRY, targetProg: targetProg({ btf }) },
+    });
+    v.ctxEnv = { ...v.ctxEnv, attachFuncProto: { btf, typeId, name: 'prog' } };
+    expect(answer(v, 0)).toBe(types.int);
+  });
+
   it('promotes what struct_ops say', () => {
     const promote = (name: string) => (name === 'sock' ? 'tcp_sock' : undefined);
     const v = fakeVerification({

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { BTF_KIND_FUNC_PROTO, BTF_KIND_PTR, BTF_KIND_STRUCT, type Btf } from '@tsbpf/btf';
+import { BTF_KIND_FUNC_PROTO, BTF_KIND_PTR, BTF_KIND_STRUCT, BTF_KIND_TYPEDEF, type Btf } from '@tsbpf/btf';
 import type { AccessInfo } from '@tsbpf/core';
 import { BPF_PROG_TYPE_STRUCT_OPS, BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, BPF_TRACE_RAW_TP } from '@tsbpf/uapi';
 import type { Verification } from '../verification.ts';
@@ -79,7 +79,10 @@ function kernelContext(
   progType: number,
 ): AccessInfo | undefined {
   const name = ctxPointedTo(v, ptr, progType)?.kernelCtx;
-  const structId = name === undefined ? undefined : v.env.vmlinux?.findByName(name, BTF_KIND_STRUCT);
+  const { vmlinux } = v.env;
+  if (name === undefined || vmlinux === undefined) return undefined;
+  // That of a raw tracepoint is a plain word: a pointer to it is good for nothing but to be passed on.
+  const structId = vmlinux.findByName(name, BTF_KIND_STRUCT) ?? vmlinux.findByName(name, BTF_KIND_TYPEDEF);
   return structId === undefined ? undefined : { regType: 'PTR_TO_BTF_ID', ctxFieldSize: 0, btfId: structId };
 }
 

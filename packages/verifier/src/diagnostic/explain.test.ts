@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, it } from 'vitest';
 import { createBtfBuilder } from '@tsbpf/btf';
-import { exit, mov64Imm } from '@tsbpf/insn';
+import { exit, mov64Imm, type Insn } from '@tsbpf/insn';
 import { lookup } from '../../test/lookup.ts';
 import { type RigOptions, verifyText } from '../../test/rig.ts';
 
 const words = (...values: number[]): Uint8Array => new Uint8Array(Uint32Array.from(values).buffer);
 
-function diagnose(text: string, options: RigOptions = {}) {
+function diagnose(text: string | readonly Insn[], options: RigOptions = {}) {
   const { diagnostic, errno } = verifyText(text, { ...options, diagnose: true });
   if (diagnostic === undefined) throw new TypeError(`no diagnostic for errno ${errno}`);
   return diagnostic;

@@ -3,6 +3,7 @@ import type { Callee, InsnAux, Subprog, VerifiedProg } from '@tsbpf/core';
 import { BPF_CALL, BPF_JMP, BPF_PSEUDO_CALL, MAX_BPF_STACK } from '@tsbpf/uapi';
 import { type Insn, isLdImm64 } from '@tsbpf/insn';
 import type { InsnFacts, Verification } from '../verification.ts';
+import { progTag } from '../passes/tag.ts';
 import { TAIL_CALL } from './calls.ts';
 
 /** Bytes of a func_info record as Linux v5.6 knows it. */
@@ -73,7 +74,17 @@ function subprogsOf(v: Verification): Subprog[] {
       linkage: subprog.linkage === 'global' ? 'global' : 'static',
       unreliable: subprog.unreliable,
       hasTailCall,
+      ...(v.subprogs.length > 1 && { tag: progTag(compiledInsns(v, subprog.start, end)) }),
     };
+  });
+}
+
+/** A function as v5.6 gives it to the compiler: a call has its callee's number, and goes nowhere yet. */
+function compiledInsns(v: Verification, start: number, end: number): Insn[] {
+  return v.insns.slice(start, end).map((insn, i) => {
+    if (insn.code !== (BPF_JMP | BPF_CALL) || insn.src !== BPF_PSEUDO_CALL) return insn;
+    const target = start + i + insn.imm + 1;
+    return { ...insn, off: v.subprogs.findIndex((callee) => callee.start === target), imm: 1 };
   });
 }
 

@@ -7,6 +7,8 @@ import { ALU_NEG_VALUE, ALU_NON_POINTER, ALU_SANITIZE_DST, ALU_SANITIZE_SRC } fr
 import { refuse } from '../refuse.ts';
 import type { Analysis } from '../state/analysis.ts';
 import type { Reg } from '../state/reg.ts';
+import type { Frame } from '../state/frame.ts';
+import { LIVE_STANDIN, LIVE_WRITTEN } from '../state/liveness-bits.ts';
 import { ownTop } from '../state/state.ts';
 import { pushPath } from './pending.ts';
 
@@ -58,7 +60,14 @@ export function sanitizePtrMath(
   // The path on which the mask made the offset 0.
   const other = pushPath(a, a.insnIdx + 1, a.insnIdx, true);
   if (other === undefined) refuse(a.v, EFAULT, message);
-  if (!ptrIsDst) ownTop(other).regs[insn.dst] = ptr;
+  if (!ptrIsDst) standIn(ownTop(other), insn);
+}
+
+/** The destination becomes the source as a whole, with what is known of who wrote and reads it. */
+function standIn(frame: Frame, { dst, src }: Insn): void {
+  frame.regs[dst] = frame.regs[src];
+  frame.live[dst] = (frame.live[src] & LIVE_WRITTEN) !== 0 ? frame.live[src] : LIVE_STANDIN;
+  frame.defs[dst] = frame.defs[src];
 }
 
 /** A register added to, or subtracted from, a plain scalar. @errno EACCES a pointer comes here on another path */

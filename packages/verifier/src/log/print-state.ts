@@ -9,7 +9,7 @@ import { SLOT_EMPTY, slotText } from '../state/slot.ts';
 import type { Verification } from '../verification.ts';
 
 function liveText(live: number): string {
-  if (live === 0) return '';
+  if ((live & (LIVE_READ | LIVE_WRITTEN | LIVE_DONE)) === 0) return '';
   let text = '_';
   if ((live & LIVE_READ) !== 0) text += 'r';
   if ((live & LIVE_WRITTEN) !== 0) text += 'w';

@@ -25,6 +25,16 @@ export function logSourceLine(v: Verification, insnIdx: number, prefix: string):
   const record = lineRecordAt(v, insnIdx);
   if (record === undefined || record === v.prevLine) return;
   v.log.write(prefix);
-  v.log.write(`${v.prog.btf?.strAt(record.lineOff).replace(/^[ \t\n\v\f\r]+/, '') ?? ''}\n`);
+  v.log.write(`${byteText(v.prog.btf?.stringBytes(record.lineOff)).replace(/^[ \t\n\v\f\r\xa0]+/, '')}\n`);
   v.prevLine = record;
+}
+
+/** A string of BTF, one character a byte: what a line has beyond ASCII goes to the log as it is, and counts by bytes. */
+function byteText(string: { readonly bytes: Uint8Array; readonly at: number } | undefined): string {
+  if (string === undefined) return '';
+  let text = '';
+  for (let at = string.at; at < string.bytes.length && string.bytes[at] !== 0; at++) {
+    text += String.fromCharCode(string.bytes[at]);
+  }
+  return text;
 }

@@ -46,7 +46,7 @@ export class VerifierLog {
     return this.level !== 0 && this.#len >= this.#size - 1;
   }
 
-  /** Adds one formatted piece. Text is ASCII. */
+  /** Adds one formatted piece. A character is a byte: text is ASCII, source lines may have others. */
   write(text: string): void {
     if (this.level === 0 || this.full) return;
     const room = Math.min(MAX_CHUNK, this.#size - 1 - this.#len);

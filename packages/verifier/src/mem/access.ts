@@ -6,8 +6,9 @@ import { setUnknown } from '../insn/reg-access.ts';
 import { refuse } from '../refuse.ts';
 import { truncate } from '../scalar/index.ts';
 import { type Analysis, isSecret, regAt, setReg } from '../state/analysis.ts';
+import { REG_FP } from '../state/frame.ts';
 import { LIVE_WRITTEN } from '../state/liveness-bits.ts';
-import { pointer, scalar, withBounds } from '../state/reg.ts';
+import { notInit, pointer, scalar, withBounds } from '../state/reg.ts';
 import { REG_TYPE_NAMES, isPacketPtr, isSockPtr, mayBeNull } from '../state/reg-class.ts';
 import { ownTop } from '../state/state.ts';
 import { checkAlignment } from './alignment.ts';
@@ -144,7 +145,21 @@ function accessStack(a: Analysis, access: Access, fixedOff: number): void {
 function accessBtf(a: Analysis, access: Access, off: number): void {
   const { regno, size, write, value } = access;
   const loaded = checkBtfAccess(a, regno, { off, size, write });
-  if (loaded === undefined || value < 0) return;
+  if (loaded === undefined) return;
+  if (value < 0) {
+    loseAllRegs(a, loaded.regType === 'SCALAR_VALUE');
+    return;
+  }
   if (loaded.regType === 'SCALAR_VALUE') setUnknown(a, value);
   else setReg(a, value, pointer('PTR_TO_BTF_ID', regAt(a, value).precise, { btfId: loaded.btfId }));
+}
+
+/**
+ * An atomic addition through a BTF pointer: the load it begins with has no register to fill, of which v5.6 complains
+ * before it forgets all of them, the address as well. Its store fails for that.
+ */
+function loseAllRegs(a: Analysis, scalarLoad: boolean): void {
+  a.v.log.write(`${scalarLoad ? 'mark_reg_unknown' : 'mark_reg_known_zero'}(regs, 4294967295)\n`);
+  const { regs } = ownTop(a.cur);
+  for (let r = 0; r < (scalarLoad ? REG_FP : regs.length); r++) regs[r] = notInit(a.precise);
 }

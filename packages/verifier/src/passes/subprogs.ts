@@ -15,7 +15,6 @@ const MAX_SUBPROGS = 256;
  */
 export function findSubprogs(v: Verification): void {
   const starts = collectStarts(v);
-  v.subprogs = starts.map(newSubprog);
   if (v.log.level2) starts.forEach((start, i) => v.log.write(`func#${i} @${start}\n`));
   checkBoundaries(v, starts);
 }
@@ -38,8 +37,15 @@ export function isSubprogCall(insn: Insn): boolean {
   return insn.code === (BPF_JMP | BPF_CALL) && insn.src === BPF_PSEUDO_CALL;
 }
 
+/** Also keeps them: the last lines of the log name the functions found, even where the search ended early. */
 function collectStarts(v: Verification): number[] {
   const starts = new Set([0]);
+  const keep = (): number[] => {
+    const sorted = [...starts].sort((a, b) => a - b);
+    v.subprogs = sorted.map(newSubprog);
+    return sorted;
+  };
+  keep();
   for (let i = 0; i < v.insns.length; i++) {
     const insn = v.insns[i];
     if (!isSubprogCall(insn)) continue;
@@ -48,12 +54,16 @@ function collectStarts(v: Verification): number[] {
     }
     // The kernel adds 32-bit integers.
     const target = (i + insn.imm + 1) | 0;
-    if (target < 0 || target >= v.insns.length) refuse(v, EINVAL, 'call to invalid destination\n');
-    if (starts.has(target)) continue;
-    if (starts.size >= MAX_SUBPROGS) refuse(v, E2BIG, 'too many subprograms\n');
+    const outside = target < 0 || target >= v.insns.length;
+    if (!outside && starts.has(target)) continue;
+    if (outside || starts.size >= MAX_SUBPROGS) {
+      keep();
+      if (outside) refuse(v, EINVAL, 'call to invalid destination\n');
+      refuse(v, E2BIG, 'too many subprograms\n');
+    }
     starts.add(target);
   }
-  return [...starts].sort((a, b) => a - b);
+  return keep();
 }
 
 function checkBoundaries(v: Verification, starts: readonly number[]): void {

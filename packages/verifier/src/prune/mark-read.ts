@@ -3,9 +3,12 @@
 // has to be equal for a later path to end there.
 import { EFAULT } from '@tsbpf/uapi';
 import { type Frame, regParent } from '../state/frame.ts';
-import { LIVE_DONE, LIVE_READ, LIVE_READ32, LIVE_READ64, LIVE_WRITTEN } from '../state/liveness-bits.ts';
+import { LIVE_DONE, LIVE_READ, LIVE_READ32, LIVE_READ64, LIVE_STANDIN, LIVE_WRITTEN } from '../state/liveness-bits.ts';
 import { refuse } from '../refuse.ts';
 import type { Verification } from '../verification.ts';
+
+/** A register's reads do not concern its parent. */
+const SCREENED = LIVE_WRITTEN | LIVE_STANDIN;
 
 /** The walk met a state whose marks are final: a defect of the analysis. */
 function finalStateMet(v: Verification, frame: Frame, what: string): never {
@@ -25,7 +28,7 @@ export function markRegReadFrom(v: Verification, parent: Frame | undefined, regn
     if ((live & LIVE_READ) === flag || (live & LIVE_READ64) !== 0) break;
     f.live[regno] = flag === LIVE_READ64 ? (live & ~LIVE_READ32) | flag : live | flag;
     steps++;
-    if ((live & LIVE_WRITTEN) !== 0) break;
+    if ((live & SCREENED) !== 0) break;
   }
   countWalk(v, steps);
 }
@@ -46,7 +49,7 @@ export function markSlotReadFrom(v: Verification, parent: Frame | undefined, spi
 
 /** A register of the current path was read. */
 export function markRegRead(v: Verification, frame: Frame, regno: number, flag: number): void {
-  if ((frame.live[regno] & LIVE_WRITTEN) === 0) markRegReadFrom(v, regParent(frame, regno), regno, flag);
+  if ((frame.live[regno] & SCREENED) === 0) markRegReadFrom(v, regParent(frame, regno), regno, flag);
 }
 
 /** A slot of the current path was read. */

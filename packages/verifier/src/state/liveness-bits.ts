@@ -10,3 +10,8 @@ export const LIVE_READ = 3;
 export const LIVE_WRITTEN = 4;
 /** All paths from the state have been walked: no mark changes any more. */
 export const LIVE_DONE = 8;
+/**
+ * Not shown, otherwise as written: a register that stands for another one, which has been read already, so that there is
+ * nobody to tell of its reads.
+ */
+export const LIVE_STANDIN = 16;
