@@ -64,11 +64,11 @@ export function emitAlu(body: Body, insn: Insn, idx: number): void {
   if (opcode === undefined || insn.off !== 0) throw unknownInsn(insn, idx);
   const { fn } = body;
   const { dst, src, imm } = insn;
-  if (body.unrolls && (operation === BPF_ADD || operation === BPF_SUB) && !usesSrcReg(insn)) {
+  if (body.turns.active && (operation === BPF_ADD || operation === BPF_SUB) && !usesSrcReg(insn)) {
     const delta = operation === BPF_ADD ? imm : -imm;
-    if (body.known[dst] === undefined && body.count(dst, delta, wide)) return;
+    if (body.known[dst] === undefined && body.turns.count(dst, delta, wide)) return;
   }
-  if (body.unrolls && (body.gathers & (1 << dst)) !== 0) return body.gather(dst, src, opcode, wide);
+  if ((body.turns.gathers & (1 << dst)) !== 0) return body.turns.gather(dst, src, opcode, wide);
   if (wide) {
     // What points into the stack goes on doing so.
     const known = operation === BPF_ADD && !usesSrcReg(insn) ? body.known[dst] : undefined;
@@ -135,16 +135,16 @@ function emitMov(body: Body, insn: Insn, idx: number, wide: boolean): void {
     fn.op(extend);
     return body.setZext(dst);
   }
-  const sum = body.sums[src];
+  const sum = body.turns.sums[src];
   if (!wide) {
     body.low(src);
     body.setZext(dst);
-    if (sum !== undefined) body.sums[dst] = { ...sum, wide: -1 };
+    body.turns.copied(dst, sum, false);
     return;
   }
   const known = src === BPF_REG_FP ? 0 : body.known[src];
   body.get(src);
   body.set(dst);
   body.known[dst] = known;
-  body.sums[dst] = sum;
+  body.turns.copied(dst, sum, true);
 }

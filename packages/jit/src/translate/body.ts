@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { KERNEL_BASE } from '@tsbpf/memory';
 import { BPF_REG_FP, MAX_BPF_STACK } from '@tsbpf/uapi';
-import { I32, I64, op, type FunctionBuilder, type Label, type PlainOp, type ValType } from '@tsbpf/wasm';
+import { I32, I64, op, type FunctionBuilder, type Label } from '@tsbpf/wasm';
+import { MAX_FOLDED, Turns } from './turns.ts';
 import type { Unit, UnitFunc } from './unit.ts';
 
 /** Registers, AX included. */
@@ -13,20 +14,6 @@ export interface Placed {
   readonly ctx: number;
   readonly r0: number;
   readonly exit: Label;
-}
-
-/** Sums of a snapshot and more than this are made from a new snapshot. */
-const MAX_SUM = 2 ** 30;
-/** Kernel memory begins there: below, nothing wraps by being added to an address. */
-const MAX_FOLDED = 0xffff;
-
-/** A register as what it once held, plus a constant. */
-interface CountedFrom {
-  /** The local with the 64 bits of then; -1 where the sum is one of 32 bits. */
-  readonly wide: number;
-  /** The local with the low word of then. */
-  readonly low: number;
-  readonly add: number;
 }
 
 /**
@@ -50,17 +37,8 @@ export class Body {
    * nothing but an address is one of 32 bits. Valid as long as the register keeps its value.
    */
   lows: (number | undefined)[];
-  /** Within turns of a loop that were put together: what the registers are that those turns count. */
-  sums: (CountedFrom | undefined)[];
-  /** Whether what is written are such turns. */
-  unrolls = false;
-  /** Bits of the registers that such turns gather in. */
-  gathers = 0;
-  /** By register and type: what it held before the turns, and what was gathered since. */
-  readonly #gathered = new Map<string, { type: ValType; before: number; since: number; begun: boolean }>();
-  readonly #limits = new Map<number, { type: ValType; local: number }>();
-  readonly #snapshots: { wide: number; low: number }[] = [];
-  #snapshotsUsed = 0;
+  /** Turns of a loop that were put together. */
+  readonly turns = new Turns(this);
   readonly #lowLocals: (number | undefined)[] = [];
   readonly #locals: (number | undefined)[];
   readonly #borrowed: number[] = [];
@@ -74,7 +52,6 @@ export class Body {
     this.#locals = new Array<number | undefined>(REGS).fill(undefined);
     this.known = new Array<number | undefined>(REGS).fill(undefined);
     this.lows = new Array<number | undefined>(REGS).fill(undefined);
-    this.sums = new Array<CountedFrom | undefined>(REGS).fill(undefined);
     if (caller !== undefined && 'ctx' in caller) {
       this.base = caller.base;
       this.bias = 0;
@@ -101,26 +78,7 @@ export class Body {
   end(): void {
     for (const local of this.#borrowed) this.fn.giveBackLocal(I64, local);
     for (const local of this.#lowLocals) if (local !== undefined) this.fn.giveBackLocal(I32, local);
-    for (const { type, local } of this.#limits.values()) this.fn.giveBackLocal(type, local);
-    for (const { type, before, since } of this.#gathered.values()) {
-      this.fn.giveBackLocal(type, before);
-      this.fn.giveBackLocal(type, since);
-    }
-    for (const { wide, low } of this.#snapshots) {
-      this.fn.giveBackLocal(I64, wide);
-      this.fn.giveBackLocal(I32, low);
-    }
-  }
-
-  /** The local with a limit of a loop. */
-  limit(id: number, wide: boolean): number {
-    let found = this.#limits.get(id);
-    if (found === undefined) {
-      const type = wide ? I64 : I32;
-      found = { type, local: this.fn.borrowLocal(type) };
-      this.#limits.set(id, found);
-    }
-    return found.local;
+    this.turns.end();
   }
 
   #local(reg: number): number {
@@ -162,72 +120,8 @@ export class Body {
   set(reg: number): void {
     this.known[reg] = undefined;
     this.lows[reg] = undefined;
-    this.sums[reg] = undefined;
+    this.turns.sums[reg] = undefined;
     this.fn.localSet(this.#local(reg));
-  }
-
-  /** The snapshots of another loop are used again. */
-  beginLoop(): void {
-    this.#snapshotsUsed = 0;
-    for (const one of this.#gathered.values()) one.begun = false;
-  }
-
-  /** Gathers a register in another by an operation of either width, apart from what that held before the turns. */
-  gather(dst: number, src: number, opcode: PlainOp, wide: boolean): void {
-    const { fn } = this;
-    const key = `${dst} ${wide}`;
-    let one = this.#gathered.get(key);
-    if (one === undefined) {
-      const type = wide ? I64 : I32;
-      one = { type, before: fn.borrowLocal(type), since: fn.borrowLocal(type), begun: false };
-      this.#gathered.set(key, one);
-    }
-    const push = (reg: number): void => (wide ? this.get(reg) : this.low(reg));
-    if (one.begun) fn.localGet(one.since);
-    else {
-      push(dst);
-      fn.localSet(one.before);
-    }
-    push(src);
-    if (one.begun) fn.op(opcode);
-    fn.localTee(one.since);
-    one.begun = true;
-    fn.localGet(one.before);
-    fn.op(opcode);
-    if (!wide) fn.op(op.i64ExtendI32U);
-    this.set(dst);
-  }
-
-  /**
-   * Counts a register up or down within turns that were put together: each sum is made from what the register held
-   * before the first of them, so that none waits for another, and accesses add constants. False where the sum gets too
-   * far, and nothing has changed.
-   */
-  count(reg: number, delta: number, wide: boolean): boolean {
-    const { fn } = this;
-    let from = this.sums[reg];
-    if (from === undefined || (wide && from.wide < 0)) {
-      const local = this.#local(reg);
-      const snapshot = (this.#snapshots[this.#snapshotsUsed++] ??= {
-        wide: fn.borrowLocal(I64),
-        low: fn.borrowLocal(I32),
-      });
-      fn.localGet(local);
-      fn.localTee(snapshot.wide);
-      fn.op(op.i32WrapI64);
-      fn.localSet(snapshot.low);
-      from = { ...snapshot, add: 0 };
-    }
-    const add = from.add + delta;
-    if (Math.abs(add) > MAX_SUM) return false;
-    fn.localGet(wide ? from.wide : from.low);
-    if (wide) fn.i64ConstS32(add);
-    else fn.i32Const(add);
-    fn.op(wide ? op.i64Add : op.i32Add);
-    if (!wide) fn.op(op.i64ExtendI32U);
-    this.set(reg);
-    this.sums[reg] = { wide: wide ? from.wide : -1, low: from.low, add };
-    return true;
   }
 
   /** Pops an i32, the low word of what the register is about to be set to: {@link keepLow} after that. */
@@ -251,7 +145,7 @@ export class Body {
     const { fn } = this;
     const delta = this.#fromBase(reg);
     const kept = this.lows[reg];
-    const sum = this.sums[reg];
+    const sum = this.turns.sums[reg];
     if (delta === undefined && sum !== undefined) {
       fn.localGet(sum.low);
       fn.i32Const(sum.add);
@@ -289,7 +183,7 @@ export class Body {
       fn.localGet(this.base);
       return delta + off;
     }
-    const sum = this.sums[reg];
+    const sum = this.turns.sums[reg];
     if (delta === undefined && sum !== undefined && sum.add + off >= 0 && sum.add + off <= MAX_FOLDED) {
       fn.localGet(sum.low);
       return sum.add + off;
@@ -322,6 +216,6 @@ export class Body {
   forgetCallerSaved(): void {
     this.known.fill(undefined, 0, 6);
     this.lows.fill(undefined, 0, 6);
-    this.sums.fill(undefined, 0, 6);
+    this.turns.sums.fill(undefined, 0, 6);
   }
 }

@@ -13,6 +13,7 @@ import { emitPacketLoad } from './packet.ts';
 import { writeStructured, type BlockWriter } from './structure.ts';
 import { emitTailCall, storeTailCalls } from './tail-call.ts';
 import { blockArgAt, pushLevel } from './level.ts';
+import type { Turns } from './turns.ts';
 import { unknownInsn } from './unknown.ts';
 
 /** Times that may_goto falls through in one activation. @see include/linux/bpf.h, BPF_MAX_LOOPS */
@@ -39,7 +40,7 @@ export function writeFunction(body: Body): void {
   const nothing = new Array<undefined>(body.known.length).fill(undefined);
   const knownAtEnd: (readonly (number | undefined)[])[] = [];
   const lowsAtEnd: (readonly (number | undefined)[])[] = [];
-  const sumsAtEnd: Body['sums'][] = [];
+  const sumsAtEnd: Turns['sums'][] = [];
   const writer: BlockWriter = {
     fn,
     block(number) {
@@ -49,17 +50,15 @@ export function writeFunction(body: Body): void {
       body.lows = [...((number !== 0 && known !== undefined ? lowsAtEnd[pred] : undefined) ?? nothing)];
       const { start, end, term, unrolled = false, gathers = 0 } = blocks[number];
       const isTurn = unrolled && term.kind !== 'guard';
-      if (!isTurn) body.beginLoop();
-      body.unrolls = isTurn;
-      body.gathers = gathers;
-      body.sums = [...((isTurn && pred >= 0 ? sumsAtEnd[pred] : undefined) ?? nothing)];
+      if (isTurn) body.turns.enter(gathers, sumsAtEnd[pred]);
+      else body.turns.leave();
       for (let idx = start; idx < end; idx++) {
         emitInsn(body, idx);
         if (isLdImm64(insns[idx])) idx++;
       }
       knownAtEnd[number] = body.known;
       lowsAtEnd[number] = body.lows;
-      if (isTurn) sumsAtEnd[number] = body.sums;
+      if (isTurn) sumsAtEnd[number] = body.turns.sums;
     },
     condition: (idx) => emitCondition(body, idx),
     guard: (guard) => emitGuard(body, guard),

@@ -11,7 +11,7 @@ export function emitGuard(body: Body, { limits, checks }: Guard): void {
   const { fn } = body;
   for (const { id, wide, of } of limits) {
     pushOperand(body, of, wide);
-    fn.localSet(body.limit(id, wide));
+    fn.localSet(body.turns.limit(id, wide));
   }
   checks.forEach(({ wide, relation, left, right }, i) => {
     pushOperand(body, left, wide);
@@ -35,7 +35,7 @@ function pushOperand(body: Body, operand: Operand, wide: boolean): void {
     case 'constant':
       return pushConstant(body, operand.value, wide);
     case 'limit':
-      return fn.localGet(body.limit(operand.id, wide));
+      return fn.localGet(body.turns.limit(operand.id, wide));
     case 'sum':
       push(operand.reg);
       if (operand.minus !== undefined) {
