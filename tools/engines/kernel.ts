@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Random programs on the running kernel, the interpreter and the JIT. Needs root. See README.md.
-//   npx tsx --conditions=@tsbpf/source tools/engines/kernel.ts --seed 1 --count 1000 [--kind net|numbers] [--progress]
+//   npx tsx --conditions=@tsbpf/source tools/engines/kernel.ts --seed 1 --count 1000 [--kind net|numbers|c]... [--progress]
 import { parseArgs } from 'node:util';
 import { formatAsm } from '../../packages/insn/src/index.ts';
 import type { Sys } from '../../packages/uapi/src/index.ts';
 import { listing } from '../soundness/net.ts';
+import { KernelC } from './kernel-c.ts';
 import { KernelNet } from './kernel-net.ts';
 import { KernelNumbers } from './kernel-numbers.ts';
 import { Worlds, runningKernel } from './kernel-systems.ts';
@@ -14,7 +15,7 @@ const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     count: { type: 'string', default: '1000' },
-    kind: { type: 'string', multiple: true, default: ['net', 'numbers'] },
+    kind: { type: 'string', multiple: true, default: ['net', 'numbers', 'c'] },
     'near-misses': { type: 'string', default: '0.2' },
     progress: { type: 'boolean', default: false },
     show: { type: 'boolean', default: false },
@@ -46,6 +47,14 @@ const KINDS: Readonly<Record<string, Comparison>> = {
       one: (seed) =>
         numbers.compare(seed, (what, insns, of) => console.log(`${what}\nseed ${of}\n${formatAsm(insns)}`)),
       close: () => numbers.close(),
+    };
+  },
+  c: (real, tally) => {
+    const c = new KernelC(real, tally);
+    return {
+      one: (seed) =>
+        c.compare(seed, (what, { source, how }) => console.log(`${what}\nseed ${seed}, ${how}\n${source}`)),
+      close: () => c.close(),
     };
   },
 };
