@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { Buffer } from 'node:buffer';
+import { isDeepStrictEqual } from 'node:util';
 import type { BpfMap } from '../../packages/core/src/index.ts';
 import type { KernelState } from '../../packages/kernel/src/index.ts';
 import { HtabMap } from '../../packages/maps/src/index.ts';
@@ -33,7 +33,7 @@ function nextDifference(now: Uint8Array, before: Uint8Array, from: number): numb
   const { length } = before;
   for (let start = from; start < length; start += CHUNK) {
     const end = Math.min(start + CHUNK, length);
-    if (Buffer.compare(now.subarray(start, end), before.subarray(start, end)) === 0) continue;
+    if (isDeepStrictEqual(now.subarray(start, end), before.subarray(start, end))) continue;
     let off = start;
     while (now[off] === before[off]) off++;
     return off;
