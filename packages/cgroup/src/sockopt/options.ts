@@ -3,6 +3,7 @@
 import { CAP_NET_ADMIN, EINVAL, ENOPROTOOPT, ENOSYS, EPERM, NotSupportedError } from '@tsbpf/uapi';
 import { congestionOf, readField, writeField } from '@tsbpf/net';
 import { AF_INET6 } from '../socket/address.ts';
+import { SOCK_STREAM } from '../socket/kinds.ts';
 import type { SimSocket } from '../socket/socket.ts';
 
 export const SOL_IP = 0;
@@ -11,6 +12,10 @@ export const SOL_TCP = 6;
 export const SOL_IPV6 = 41;
 const SOL_UDP = 17;
 const IPPROTO_TCP = 6;
+const CAP_NET_RAW = 13;
+const INET_ECN_MASK = 3;
+/** Priorities by the two bits that say throughput and delay. @see net/ipv4/route.c, ip_tos2prio */
+const TOS_PRIORITY = [0, 2, 6, 4];
 const INT_MAX = 0x7fffffff;
 /** @see include/net/sock.h, SOCK_MIN_SNDBUF */
 export const SOCK_MIN_SNDBUF = 4608;
@@ -108,8 +113,38 @@ const INT_OPTIONS: readonly IntOption[] = [
   },
   readOnly(38, (socket) => socket.protocol), // SO_PROTOCOL
   readOnly(39, (socket) => socket.family), // SO_DOMAIN
+  {
+    // IP_TOS: TCP keeps the two bits that are ECN's, and the priority follows.
+    ...member(SOL_IP, 1, 'inet_sock.tos'),
+    set(socket, value) {
+      const { kernel, sk } = socket;
+      const old = readField(kernel, sk.off, 'inet_sock.tos');
+      const tos = socket.type === SOCK_STREAM ? (value & ~INET_ECN_MASK) | (old & INET_ECN_MASK) : value;
+      if (tos === old) return 0;
+      writeField(kernel, sk.off, 'inet_sock.tos', tos & 0xff);
+      writeField(kernel, sk.off, 'sock.sk_priority', TOS_PRIORITY[(tos & 0x18) >> 3] as number);
+      return 0;
+    },
+  },
   plain(SOL_IP, 2, 64, (value) => (value === -1 ? 64 : between(1, 255)(value))), // IP_TTL
+  plain(SOL_IP, 6, 0, flag), // IP_RECVOPTS
+  plain(SOL_IP, 7, 0, flag), // IP_RETOPTS
+  plain(SOL_IP, 8, 0, flag), // IP_PKTINFO
+  plain(SOL_IP, 10, 1, between(0, 5)), // IP_MTU_DISCOVER
+  plain(SOL_IP, 11, 0, flag), // IP_RECVERR
+  plain(SOL_IP, 12, 0, flag), // IP_RECVTTL
+  plain(SOL_IP, 13, 0, flag), // IP_RECVTOS
   plain(SOL_IP, 15, 0, flag), // IP_FREEBIND
+  {
+    ...plain(SOL_IP, 19, 0, flag), // IP_TRANSPARENT
+    set(socket, value) {
+      if (value !== 0 && !socket.capable(CAP_NET_RAW) && !socket.capable(CAP_NET_ADMIN)) return -EPERM;
+      socket.options.set(`${SOL_IP}/19`, flag(value));
+      return 0;
+    },
+  },
+  plain(SOL_IP, 20, 0, flag), // IP_RECVORIGDSTADDR
+  plain(SOL_IP, 21, 0, between(0, 255)), // IP_MINTTL
   plain(SOL_IP, 24, 0, flag), // IP_BIND_ADDRESS_NO_PORT
   plain(SOL_IPV6, 26, 0, flag), // IPV6_V6ONLY
   plain(SOL_TCP, 1, 0, flag), // TCP_NODELAY
@@ -128,13 +163,26 @@ export type OptionTarget =
   | { readonly kind: 'congestion' }
   | { readonly kind: 'none'; readonly errno: number };
 
-/** Options v5.6 has, by level: numbers from 1 to the last. Those not simulated are not answered at all. */
-const LAST_OPTION: Readonly<Record<number, number>> = {
-  [SOL_SOCKET]: 68,
-  [SOL_IP]: 255,
-  [SOL_TCP]: 37,
-  [SOL_IPV6]: 255,
+/** Options v5.6 has, by level: first and last of each row of numbers. Those not simulated are not answered at all. */
+const KNOWN_OPTIONS: Readonly<Record<number, readonly (readonly [number, number])[]>> = {
+  [SOL_SOCKET]: [[1, 68]],
+  // Options of multicast, of packet filters, of routing daemons.
+  [SOL_IP]: [
+    [1, 25],
+    [32, 50],
+    [64, 67],
+    [80, 80],
+    [96, 99],
+    [200, 211],
+  ],
+  [SOL_TCP]: [[1, 37]],
+  [SOL_IPV6]: [[1, 255]],
 };
+
+function isKnown(socket: SimSocket, level: number, optname: number): boolean {
+  if (level === SOL_UDP && socket.protocol === SOL_UDP) return optname >= 1 && optname <= 255;
+  return KNOWN_OPTIONS[level]?.some(([first, last]) => optname >= first && optname <= last) ?? false;
+}
 
 /**
  * What an option is. Levels a socket does not have, and options no kernel has, are -ENOPROTOOPT.
@@ -147,9 +195,7 @@ export function findOption(socket: SimSocket, level: number, optname: number): O
   if (level === SOL_TCP && optname === TCP_CONGESTION) return { kind: 'congestion' };
   const option = INT_OPTIONS.find((one) => one.level === level && one.optname === optname);
   if (option !== undefined) return { kind: 'int', option };
-  if (optname < 1 || optname > (LAST_OPTION[level] ?? (level === SOL_UDP && socket.protocol === SOL_UDP ? 255 : 0))) {
-    return none;
-  }
+  if (!isKnown(socket, level, optname)) return none;
   throw new NotSupportedError(`socket option ${optname} of level ${level} is not simulated`, {
     errno: ENOSYS,
     feature: `socket option ${level}/${optname}`,

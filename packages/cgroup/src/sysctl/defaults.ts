@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
+import { EIO } from '@tsbpf/uapi';
+import { parseIpv6 } from '@tsbpf/capture';
 import { syncookiesOf } from '@tsbpf/net';
+import { IPV4_SYSCTLS } from './ipv4.ts';
 import type { SysctlOptions } from './sysctls.ts';
 
 const flag = (name: string, value = 0): SysctlOptions => ({ name, type: 'int', value });
@@ -51,3 +54,28 @@ export const DEFAULT_SYSCTLS: readonly SysctlOptions[] = [
   flag('net/ipv6/conf/all/forwarding'),
   flag('net/ipv6/conf/all/disable_ipv6'),
 ];
+
+/** All eight groups, four digits each. @see lib/vsprintf.c, ip6_string */
+function everyGroup(text: string): string | number {
+  try {
+    const hex = Array.from(parseIpv6(text), (byte) => byte.toString(16).padStart(2, '0')).join('');
+    return (hex.match(/.{4}/g) ?? []).join(':');
+  } catch {
+    return EIO;
+  }
+}
+
+/** Secrets that addresses are made of: nobody sets one by default. @see net/ipv6/addrconf.c, addrconf_sysctl_stable_secret */
+const stableSecret = (device: string): SysctlOptions => ({
+  name: `net/ipv6/conf/${device}/stable_secret`,
+  type: 'string',
+  value: '',
+  mode: 0o600,
+  maxLenBytes: 46,
+  unsetErrno: EIO,
+  // Nobody may give all devices one secret.
+  parse: device === 'all' ? () => EIO : everyGroup,
+});
+
+/** What is there once somebody asks for it. */
+export const MORE_SYSCTLS: readonly SysctlOptions[] = [...IPV4_SYSCTLS, ...['all', 'default', 'lo'].map(stableSecret)];

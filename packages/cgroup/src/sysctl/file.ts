@@ -29,12 +29,12 @@ export class SysctlFile implements Position {
     return result;
   }
 
-  /** read(2) by the current task: bytes, none at the end. @errno EPERM a program denies it, or permissions do */
+  /** read(2) by the current task: bytes, none at the end. @errno EPERM a program denies it, or permissions do @errno EIO unset */
   read(count: number): Uint8Array | number {
     if (!this.#may(MAY_READ)) return -EPERM;
     return this.#keepPosition(() => {
       const allowed = runSysctlHook(this.#cgroups, { sysctl: this.sysctl, bytes: undefined, at: this });
-      return typeof allowed === 'number' ? allowed : readValue(this.sysctl.value, count, this);
+      return typeof allowed === 'number' ? allowed : readValue(this.sysctl.value, this.sysctl.rules, count, this);
     });
   }
 

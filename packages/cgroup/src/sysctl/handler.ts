@@ -23,6 +23,10 @@ export interface SysctlKind {
   readonly check?: (value: readonly bigint[], other: (name: string) => bigint) => boolean;
   /** Bytes a text may have, its final NUL included. */
   readonly maxLenBytes?: number;
+  /** The errno that reading an empty text, which nobody has set, answers. */
+  readonly unsetErrno?: number;
+  /** What becomes of a written text, or the errno it is refused with. */
+  readonly parse?: (text: string) => string | number;
 }
 
 /** A file position; a handler moves it. */
@@ -33,8 +37,9 @@ export interface Position {
 const latin1 = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
 const bytesOf = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0));
 
-/** At most `count` bytes of the value's text from the position on. Numbers are there once: at position 0. */
-export function readValue(value: SysctlValue, count: number, at: Position): Uint8Array {
+/** At most `count` bytes of the value's text from the position on, or -errno. Numbers are there once: at position 0. */
+export function readValue(value: SysctlValue, kind: SysctlKind, count: number, at: Position): Uint8Array | number {
+  if (value === '' && kind.unsetErrno !== undefined) return -kind.unsetErrno;
   let text = '';
   if (typeof value !== 'string') text = at.pos === 0n ? `${value.join('\t')}\n` : '';
   else if (at.pos <= BigInt(value.length)) text = `${value.slice(Number(at.pos))}\n`;
@@ -96,7 +101,9 @@ function writeText(old: string, kind: SysctlKind, bytes: Uint8Array, at: Positio
   at.pos += BigInt(bytes.length);
   const end = bytes.findIndex((byte) => byte === 0 || byte === 0x0a);
   const fresh = latin1(end < 0 ? bytes : bytes.subarray(0, end));
-  return { ret: bytes.length, value: (old.slice(0, keep) + fresh).slice(0, max) };
+  const text = (old.slice(0, keep) + fresh).slice(0, max);
+  const kept = kind.parse?.(text) ?? text;
+  return typeof kept === 'number' ? { ret: -kept, value: old } : { ret: bytes.length, value: kept };
 }
 
 /**

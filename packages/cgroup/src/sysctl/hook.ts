@@ -34,7 +34,9 @@ export function runSysctlHook(cgroups: Cgroups, call: SysctlCall): Uint8Array | 
   if (!cgroups.enabled(cgroupId, BPF_CGROUP_SYSCTL)) return bytes;
   return withCallMemory(kernel, (memory) => {
     const ctx = memory.context('bpf_sysctl_kern');
-    const current = readValue(sysctl.value, PAGE_SIZE, { pos: 0n });
+    // Programs see nothing where reading fails, and decide what comes of that.
+    const read = readValue(sysctl.value, sysctl.rules, PAGE_SIZE, { pos: 0n });
+    const current = typeof read === 'number' ? new Uint8Array(0) : read;
     ctx.setPointer('head', sysctl.off);
     ctx.setPointer('table', sysctl.table);
     ctx.setPointer('cur_val', page(memory, 'current value', current));

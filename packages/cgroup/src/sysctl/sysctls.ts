@@ -3,7 +3,7 @@
 import { CAP_NET_ADMIN, EACCES, EEXIST, ENOENT, ENOMEM, UsageError } from '@tsbpf/uapi';
 import type { KernelObject, KernelServices, Task } from '@tsbpf/core';
 import { writePointer } from '@tsbpf/net';
-import { DEFAULT_SYSCTLS } from './defaults.ts';
+import { DEFAULT_SYSCTLS, MORE_SYSCTLS } from './defaults.ts';
 import type { SysctlKind, SysctlValue } from './handler.ts';
 
 export const MAY_WRITE = 2;
@@ -54,7 +54,9 @@ function ownVariable(initial: InitialValue): SysctlVariable {
   return { get: () => value, set: (next) => void (value = next) };
 }
 
-/** The sysctls of a kernel. */
+const MORE = new Map(MORE_SYSCTLS.map((options) => [options.name, options]));
+
+/** The sysctls of a kernel. Those that few ask for come to be when somebody does. */
 export class Sysctls {
   readonly #kernel: KernelServices;
   readonly #byName = new Map<string, Sysctl>();
@@ -100,7 +102,9 @@ export class Sysctls {
 
   /** By name, in any spelling. */
   find(name: string): Sysctl | undefined {
-    return this.#byName.get(sysctlName(name));
+    const path = sysctlName(name);
+    const more = MORE.get(path);
+    return this.#byName.get(path) ?? (more === undefined ? undefined : this.define(more));
   }
 
   /** As {@link find}. @errno ENOENT UsageError: there is none */
@@ -112,6 +116,7 @@ export class Sysctls {
   }
 
   all(): Iterable<Sysctl> {
+    for (const name of MORE.keys()) this.find(name);
     return this.#byName.values();
   }
 
