@@ -10,18 +10,18 @@ export type PathLoop = readonly number[];
 export function pathLoops(blocks: readonly Block[], order: FlowOrder, maxBlocks: number): PathLoop[] {
   const { place, onlyPred } = order;
   if (!order.reducible) return [];
-  const jumpsBack = new Map<number, number[]>();
-  for (const last of order.order) {
-    for (const to of successors(blocks[last])) {
-      if (place[to] > place[last] || to === 0) continue;
-      jumpsBack.set(to, [...(jumpsBack.get(to) ?? []), last]);
+  /** By header: where it is jumped back from, undefined where that is from several places. */
+  const jumpsBack = new Map<number, number | undefined>();
+  for (const from of order.order) {
+    for (const to of successors(blocks[from])) {
+      if (place[to] <= place[from] && to !== 0) jumpsBack.set(to, jumpsBack.has(to) ? undefined : from);
     }
   }
   const found: PathLoop[] = [];
-  for (const [header, from] of jumpsBack) {
-    if (from.length > 1) continue;
+  for (const [header, last] of jumpsBack) {
+    if (last === undefined) continue;
     // Blocks with one way in lead back to the header, which has two.
-    const path = [from[0]];
+    const path = [last];
     while (onlyPred[path[0]] >= 0 && path.length < maxBlocks) path.unshift(onlyPred[path[0]]);
     if (path[0] === header) found.push(path);
   }

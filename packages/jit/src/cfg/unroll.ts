@@ -14,8 +14,9 @@ import { pathLoops, type PathLoop } from './loops.ts';
 const UNROLLED_INSNS = 64;
 const TURNS = [8, 4];
 const MAX_BLOCKS = 12;
-/** Instructions that all loops of a function may add to it. */
+/** Instructions that all loops of a function may add to it; to one of more than so many none. */
 const ADDED_INSNS = 4096;
+const LARGE_INSNS = 65536;
 
 interface Plan {
   readonly loop: PathLoop;
@@ -69,6 +70,7 @@ function planOf(insns: readonly Insn[], blocks: readonly Block[], loop: PathLoop
 
 /** The graph with small loops unrolled; the same one where there are none. */
 export function unrolled(insns: readonly Insn[], graph: FlowGraph, order: FlowOrder): FlowGraph {
+  if (graph.insnCount > LARGE_INSNS) return graph;
   const plans: Plan[] = [];
   let added = 0;
   for (const loop of pathLoops(graph.blocks, order, MAX_BLOCKS)) {
