@@ -122,7 +122,7 @@ function noteReference(regno: number, reg: Reg, facts: CallFacts): void {
 function checkStruct(a: Analysis, regno: number, reg: Reg, wanted: number): void {
   const { v } = a;
   if (reg.btfId !== wanted) {
-    const want = wanted === 0 ? 'void' : kernelTypeName(v, wanted);
+    const want = wanted === 0 ? '' : kernelTypeName(v, wanted);
     refuse(v, EACCES, `Helper has type ${want} got ${kernelTypeName(v, reg.btfId)} in R${regno}\n`);
   }
   const { bounds } = reg;

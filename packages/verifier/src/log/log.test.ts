@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What few programs make the log say.
 import { createBtfBuilder } from '@tsbpf/btf';
-import { exit, ldxMem, mov64Imm } from '@tsbpf/insn';
+import type { ProgTypeDef } from '@tsbpf/core';
+import { callHelper, exit, type Insn, ldxMem, mov64Imm } from '@tsbpf/insn';
 import { BPF_TRACE_FENTRY } from '@tsbpf/uapi';
 import { describe, expect, it } from 'vitest';
 import { verifyText } from '../../test/rig.ts';
@@ -46,44 +47,51 @@ describe('source lines', () => {
   });
 });
 
-describe('an atomic addition through a BTF pointer', () => {
-  const k = createBtfBuilder();
-  const long = k.int('long', 8);
-  const task = k.struct('task', 16, []);
-  const outer = k.struct('outer', 16, [
-    { name: 'n', typeId: long, bitOffset: 0 },
-    { name: 'p', typeId: k.ptr(task), bitOffset: 64 },
-  ]);
-  const func = k.func('f', k.funcProto(long, [{ name: 'o', typeId: k.ptr(outer) }]));
-  const vmlinux = k.build();
-  const TRACING = 26;
+const k = createBtfBuilder();
+const long = k.int('long', 8);
+const task = k.struct('task', 16, []);
+const outer = k.struct('outer', 16, [
+  { name: 'n', typeId: long, bitOffset: 0 },
+  { name: 'p', typeId: k.ptr(task), bitOffset: 64 },
+]);
+const func = k.func('f', k.funcProto(long, [{ name: 'o', typeId: k.ptr(outer) }]));
+const vmlinux = k.build();
+const TRACING = 26;
+const tracing: ProgTypeDef = {
+  type: TRACING,
+  name: 'tracing',
+  since: '5.5',
+  progCtx: undefined,
+  kernelCtx: undefined,
+  verifier: { getFuncProto: () => 'bpf_skb_output', isValidAccess: () => undefined },
+  ops: {},
+};
 
-  const messages = (off: number): readonly string[] => {
-    const { errno, log } = verifyText(
-      [ldxMem(0x18, 1, 1, 0), mov64Imm(2, 1), { code: 0xdb, dst: 1, src: 2, off, imm: 0 }, exit()],
-      {
-        prog: { type: TRACING, expectedAttachType: BPF_TRACE_FENTRY, attachBtfId: func },
-        env: {
-          vmlinux,
-          progType: () => ({
-            type: TRACING,
-            name: 'tracing',
-            since: '5.5',
-            progCtx: undefined,
-            kernelCtx: undefined,
-            verifier: { getFuncProto: () => undefined, isValidAccess: () => undefined },
-            ops: {},
-          }),
-        },
-      },
-    );
-    expect(errno).toBe(-13);
-    return log.split('\n').slice(-4, -2);
-  };
+/** The messages of a program that is attached to `f`, which takes a pointer to a structure. */
+function refusal(...insns: readonly Insn[]): readonly string[] {
+  const { errno, log } = verifyText([...insns, exit()], {
+    prog: { type: TRACING, expectedAttachType: BPF_TRACE_FENTRY, attachBtfId: func },
+    env: { vmlinux, progType: () => tracing },
+  });
+  expect(errno).toBe(-13);
+  return log.split('\n').slice(-4, -2);
+}
 
-  it('forgets all registers before it fails for that', () => {
+describe('pointers typed by BTF', () => {
+  const loadArg = ldxMem(0x18, 1, 1, 0);
+
+  it('are forgotten with all registers by an atomic addition, which fails for that', () => {
+    const messages = (off: number): readonly string[] =>
+      refusal(loadArg, mov64Imm(2, 1), { code: 0xdb, dst: 1, src: 2, off, imm: 0 });
     const misaligned = 'misaligned access off (0x0; 0xffffffffffffffff)+0+';
     expect(messages(0)).toEqual(['mark_reg_unknown(regs, 4294967295)', `${misaligned}0 size 8`]);
     expect(messages(8)).toEqual(['mark_reg_known_zero(regs, 4294967295)', `${misaligned}8 size 8`]);
+  });
+
+  it('are not those of a helper whose type is not known, and has no name', () => {
+    expect(refusal(loadArg, callHelper(111))).toEqual([
+      'helper btf_bpf_skb_event_output type is not found',
+      'Helper has type  got outer in R1',
+    ]);
   });
 });
