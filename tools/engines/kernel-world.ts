@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A system, real or simulated, with the maps that random programs use: the same maps, with the same entries, on each.
-import { encodeInsns, type Insn } from '../../packages/insn/src/index.ts';
+import { encodeInsns, exit, mov64Imm, type Insn } from '../../packages/insn/src/index.ts';
 import {
   BPF_BTF_LOAD,
   BPF_MAP_CREATE,
@@ -99,17 +99,26 @@ export class KernelWorld {
     for (const fd of this.#opened.reverse()) this.sys.close(fd);
   }
 
-  /** A new map in the place of another: an array of programs belongs to the type of program that used it first. */
-  #renew(map: NetMapName): void {
-    const old = this.fdOf(map);
-    this.#fds.set(map, this.#made(map, this.sys.bpf(BPF_MAP_CREATE, { ...MAP_ATTRS[map] })));
+  /** A new array of programs, since one belongs to the type of program that used it first; R0 tells which one ran. */
+  #renewProgs(prog_type: number): void {
+    const old = this.fdOf('progs');
+    const array = this.#made('progs', this.sys.bpf(BPF_MAP_CREATE, { ...MAP_ATTRS.progs }));
+    this.#fds.set('progs', array);
     this.#opened.splice(this.#opened.indexOf(old), 1);
     this.sys.close(old);
+    for (const index of [0, 1]) {
+      const insns = encodeInsns([mov64Imm(0, 1 - index), exit()]);
+      const fd = this.sys.bpf(BPF_PROG_LOAD, { prog_type, insns, license: 'GPL' });
+      const attr = { map_fd: array, key: u32(index), value: u32(fd) };
+      if (fd < 0 || this.sys.bpf(BPF_MAP_UPDATE_ELEM, attr) !== 0)
+        throw new InternalError(`${this.name}: no tail to call`);
+      this.sys.close(fd);
+    }
   }
 
   /** Loads a program whose maps are given by the fds of somewhere else. */
   load(type: number, insns: readonly Insn[], names: ReadonlyMap<number, NetMapName>): Verdict {
-    if (insns.some(({ code, imm }) => code === LD_IMM64 && names.get(imm) === 'progs')) this.#renew('progs');
+    if (insns.some(({ code, imm }) => code === LD_IMM64 && names.get(imm) === 'progs')) this.#renewProgs(type);
     const mine = insns.map((insn) => {
       const name = insn.code === LD_IMM64 && (insn.src === 1 || insn.src === 2) ? names.get(insn.imm) : undefined;
       return name === undefined ? insn : { ...insn, imm: this.fdOf(name) };
