@@ -44,6 +44,8 @@ export interface Subprog {
   readonly unreliable: boolean;
   /** Makes tail calls. */
   readonly hasTailCall: boolean;
+  /** SHA-1 as the program's tag, of what a compiler is given; 8 bytes. A program of one function has none but its own. */
+  readonly tag?: Uint8Array;
 }
 
 /** A record of line info: where in the rewritten program, and the BTF's record. */

@@ -3,6 +3,7 @@
 import { BPF_INSN_SIZE, CAP_SYS_ADMIN, EINVAL, type ProgInfo } from '@tsbpf/uapi';
 import { encodeInsns } from '@tsbpf/insn';
 import type { BpfProg } from '@tsbpf/core';
+import { jitedInfo } from './jited-info.ts';
 import { showableInsns } from '../load/showable-insns.ts';
 import type { KernelState } from '../kernel-state.ts';
 
@@ -30,8 +31,9 @@ function quads(values: readonly bigint[]): Uint8Array {
   return bytes;
 }
 
+/** A size has to be the kernel's where it is given, or where records are asked for; a buffer alone implies it. */
 const badRecSize = (given: number | undefined, real: number, count: number | undefined): boolean =>
-  (count ?? 0) !== 0 && given !== undefined && given !== 0 && given !== real;
+  given !== undefined && given !== real && (given !== 0 || (count ?? 0) !== 0);
 
 export function fillProgInfo(k: KernelState, prog: BpfProg, info: ProgInfo): number {
   const asked = { func: info.nr_func_info, line: info.nr_line_info, jited: info.nr_jited_line_info };
@@ -71,15 +73,15 @@ export function fillProgInfo(k: KernelState, prog: BpfProg, info: ProgInfo): num
   info.xlated_prog_len = verified.insns.length * BPF_INSN_SIZE;
   info.jited_prog_len = prog.loaded.codeBytes;
 
-  const funcs = verified.subprogs;
-  fill(info.jited_ksyms, quads(funcs.map((_, i) => prog.slots.find((slot) => slot.subprog === i)?.addr ?? 0n)));
-  info.nr_jited_ksyms = Math.max(1, funcs.length);
-  fill(info.jited_func_lens, words(funcs.map(() => Math.ceil(prog.loaded.codeBytes / Math.max(1, funcs.length)))));
-  info.nr_jited_func_lens = Math.max(1, funcs.length);
-  const tags = new Uint8Array(funcs.length * TAG_SIZE);
-  funcs.forEach((_, i) => tags.set(prog.tag, i * TAG_SIZE));
+  const { ksyms, lens, lines: jitedLines } = jitedInfo(prog);
+  fill(info.jited_ksyms, quads(ksyms));
+  info.nr_jited_ksyms = ksyms.length;
+  fill(info.jited_func_lens, words(lens));
+  info.nr_jited_func_lens = lens.length;
+  const tags = new Uint8Array(ksyms.length * TAG_SIZE);
+  for (const i of ksyms.keys()) tags.set(verified.subprogs[i]?.tag ?? prog.tag, i * TAG_SIZE);
   fill(info.prog_tags, tags);
-  info.nr_prog_tags = funcs.length;
+  info.nr_prog_tags = ksyms.length;
 
   const funcInfo = prog.funcInfo?.bytes ?? new Uint8Array();
   fill(info.func_info, funcInfo);
@@ -87,8 +89,8 @@ export function fillProgInfo(k: KernelState, prog: BpfProg, info: ProgInfo): num
   const lines = verified.lineInfo.flatMap((r) => [r.insnIdx, r.fileNameOff, r.lineOff, r.lineCol]);
   fill(info.line_info, words(lines));
   info.nr_line_info = verified.lineInfo.length;
-  // Engines here make no machine code with addresses of its own.
-  info.nr_jited_line_info = 0;
+  fill(info.jited_line_info, quads(jitedLines));
+  info.nr_jited_line_info = jitedLines.length;
   return 0;
 }
 

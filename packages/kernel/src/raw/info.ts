@@ -19,6 +19,9 @@ const ARRAYS: Readonly<Record<string, readonly [count: string, elemBytes: number
   btf: ['btf_size', 1],
 };
 
+/** No machine code is shown, as by a kernel that hides its addresses. */
+const UNSHOWN: readonly string[] = ['jited_prog_insns'];
+
 const layoutFor = (kind: string | undefined): StructLayout | undefined =>
   kind === 'prog'
     ? BPF_INFO_LAYOUTS.bpf_prog_info
@@ -50,9 +53,13 @@ export function decodeInfo(k: KernelState, raw: RawFields, user: UserMemory): De
     attr,
     writeBack(union, result) {
       if (result < 0) return 0;
-      for (const name of Object.keys(ARRAYS)) {
+      for (const [name, [count, elemBytes]] of Object.entries(ARRAYS)) {
+        // No more than there is: what is behind it stays as the caller left it.
+        const there = info[count];
+        const bytes = Math.min(fields.u32(count), typeof there === 'number' ? there : 0) * elemBytes;
+        if (bytes === 0 || UNSHOWN.includes(name)) continue;
         const array = info[name];
-        if (array instanceof Uint8Array && fields.put(name, array) < 0) return -EFAULT;
+        if (!(array instanceof Uint8Array) || fields.put(name, array.subarray(0, bytes)) < 0) return -EFAULT;
       }
       fields.storeIntegers(struct, info, Object.keys(ARRAYS));
       for (const { name, off, size } of layout.fields) {
