@@ -46,10 +46,17 @@ static long (*bpf_map_delete_elem)(void *map, const void *key) = (void *)3;
 struct xdp_md { u32 data; u32 data_end; u32 data_meta; u32 ingress_ifindex; u32 rx_queue_index; };
 struct __sk_buff { u32 len; u32 pkt_type; u32 mark; u32 skip[16]; u32 data; u32 data_end; };
 char _license[] SEC("license") = "GPL";
+struct bits { u32 low : 5; s32 mid : 11; u64 high : 33; u8 flag : 1; };
+static NOINLINE u64 fold(struct bits *b, const u8 *bytes, u32 from) {
+  b->low += bytes[1]; b->mid ^= from; b->high += bytes[0] + b->flag; b->flag ^= 1;
+  return b->high * 31 + b->mid;
+}
 `;
 
 /** Entries of tables; indices are masked. */
 const TABLE = 8;
+/** Records in .bss. */
+const RECORDS = 4;
 const MAPS = ['counts', 'flows', 'slots'] as const;
 
 interface Func {
@@ -89,6 +96,7 @@ export class CWriter {
     for (let i = random.between(2, 5); i > 0; i--) this.#fields.push({ name: `m${i}`, type: this.#type() });
     const fields = this.#fields.map(({ name, type }) => `${type} ${name};`).join(' ');
     this.#put(`struct rec { ${fields} u64 hits; u32 small; };`);
+    this.#put(`${random.pick(['', 'static volatile '])}struct rec recs[${RECORDS}];`);
     this.#maps();
     this.#globals();
     for (let i = random.below(4); i > 0; i--) this.#function();
@@ -230,7 +238,8 @@ export class CWriter {
     }
     this.#packet();
     for (let i = random.between(4, 12); i > 0; i--) {
-      if (random.chance(0.2)) this.#packet();
+      if (random.chance(0.15)) this.#packet();
+      else if (random.chance(0.06)) this.#header();
       else this.#statement();
     }
     this.#put(`return ${this.#expr('u32')};`);
@@ -255,7 +264,9 @@ export class CWriter {
     else if (choice < 11) this.#if();
     else if (choice < 13) this.#loop();
     else if (choice < 14) this.#switch();
-    else if (choice < 18) this.#map();
+    else if (choice < 17) this.#map();
+    else if (choice < 18) this.#records();
+    else if (choice < 19) this.#bits();
     else this.#structs();
   }
 
@@ -385,6 +396,46 @@ export class CWriter {
     this.#put(`${b}.${field.name} += ${this.#expr(field.type, 2)};`);
     const target = random.pick(this.#vars);
     this.#put(`${target.name} ^= (${target.type})(${b}.${from.name} + ${a}.${field.name} + ${b}.${field.name});`);
+  }
+
+  /** Records of a global array: one that is looked for, or one at an index. */
+  #records(): void {
+    const random = this.#random;
+    const [field, target] = [random.pick(this.#fields), random.pick(this.#vars)];
+    if (random.chance(0.5) || this.#loops > 0) {
+      const at = `recs[${this.#expr('u32', 2)} & ${RECORDS - 1}]`;
+      return this.#put(`${at}.${field.name} ${random.pick(['=', '+=', '^='])} ${this.#expr(field.type, 2)};`);
+    }
+    const i = this.#name('i');
+    this.#put(
+      `u32 ${i} = 0; while (${i} < ${RECORDS} && recs[${i}].${field.name} ${random.pick(COMPARE)} ${this.#expr(field.type, 1)}) ${i}++;`,
+    );
+    this.#put(`${target.name} += (${target.type})${i};`);
+  }
+
+  /** Bit fields on the stack, which a function gets by pointer, with some bytes. */
+  #bits(): void {
+    const random = this.#random;
+    const [bits, bytes, target] = [this.#name('w'), this.#name('b'), random.pick(this.#vars)];
+    this.#put(`struct bits ${bits}; __builtin_memset(&${bits}, 0, sizeof(${bits}));`);
+    for (const field of ['low', 'mid', 'high']) this.#put(`${bits}.${field} = ${this.#expr('u64', 1)};`);
+    this.#put(`u8 ${bytes}[2] = { ${this.#expr('u8', 1)}, ${this.#expr('u8', 1)} };`);
+    this.#put(`${target.name} ^= (${target.type})fold(&${bits}, ${bytes}, ${this.#expr('u32', 1)});`);
+    this.#put(`${target.name} += (${target.type})(${bits}.${random.pick(['low', 'mid', 'high', 'flag'])});`);
+  }
+
+  /** A header whose length is in the packet, and what comes after it. */
+  #header(): void {
+    const random = this.#random;
+    const [at, type, target] = [this.#name('h'), this.#type(), random.pick(this.#vars)];
+    this.#block('if (data + 20 <= end) {', () => {
+      this.#put(`u8 *${at} = data + (data[${random.below(20)}] & 15) * ${random.pick([1, 2, 4])};`);
+      const place = `(*(${type} *)(${at} + ${random.below(8)}))`;
+      this.#block(`if (${at} + 16 <= end) {`, () => {
+        if (random.chance(0.3)) this.#put(`${place} ^= ${this.#expr(type, 1)};`);
+        else this.#put(`${target.name} += (${target.type})${place};`);
+      });
+    });
   }
 
   /** Reads and writes of the packet behind a check. */
