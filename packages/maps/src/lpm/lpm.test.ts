@@ -18,19 +18,19 @@ const bitsOf = (key: Uint8Array, length: number): string =>
     .join('')
     .slice(0, length);
 
-function randomKey(random: RandomSource): Uint8Array {
+function randomKey(random: RandomSource, bytes = DATA): Uint8Array {
   const spread = (): number => (random(3) === 0 ? random(256) : random(2) * 128);
-  return keyOf(random(DATA * 8 + 1), spread(), spread(), spread());
+  return keyOf(random(bytes * 8 + 1), ...Array.from({ length: bytes }, spread));
 }
 
 describe('an LPM trie', () => {
-  it('answers as a list of prefixes does', () => {
+  it.each([1, 3, 4, 7, 8])('of %i bytes answers as a list of prefixes does', (bytes) => {
     const sys = createTestSys({ rows: { mapTypes } });
-    const map = new TestMap(sys, attr);
+    const map = new TestMap(sys, { ...attr, key_size: 4 + bytes });
     const model = new Map<string, string>();
     const random = randomSource(42);
     for (let i = 0; i < 8000; i++) {
-      const key = randomKey(random);
+      const key = randomKey(random, bytes);
       const bits = bitsOf(key, key[0] ?? 0);
       const choice = random(6);
       if (choice < 2 && model.size < 190) {
@@ -85,6 +85,25 @@ describe('an LPM trie', () => {
     map.update(keyOf(8, 1, 255, 255), Uint8Array.of(1, 1));
     expect(map.next(undefined)).toEqual(keyOf(8, 1, 255, 255));
     expect(map.update(keyOf(25, 1, 255, 255), Uint8Array.of(1, 1))).toBe(-EINVAL);
+  });
+
+  it('is asked for keys that are not aligned', () => {
+    const sys = createTestSys({ rows: { mapTypes } });
+    const handle = new TestMap(sys, { ...attr, key_size: 8 });
+    handle.update(keyOf(0, 0, 0, 0, 0), Uint8Array.of(1, 0));
+    handle.update(keyOf(31, 10, 1, 2, 254), Uint8Array.of(2, 0));
+    const file = sys.state.fds.get(handle.fd, 'map');
+    if (typeof file === 'number') expect.fail('no map');
+    const { map } = file;
+    const { mem } = sys.state;
+    const at = mem.alloc(16);
+    const found = [255, 253].flatMap((last) =>
+      [0, 1, 2, 3].map((shift) => {
+        mem.writeBytes(at + shift, keyOf(32, 10, 1, 2, last));
+        return mem.read8(map.def.ops.lookup?.(map, at + shift) ?? 0);
+      }),
+    );
+    expect(found).toEqual([2, 2, 2, 2, 1, 1, 1, 1]);
   });
 
   it('of no bits matches everything', () => {
