@@ -158,7 +158,7 @@ export class KernelNet {
   #run(prog: RandomProgram, onDifference: NetComparison['onDifference']): void {
     const tally = this.#tally;
     const insns = tamed(prog.insns, this.#net.maps.lpm.fd);
-    // Until 5.8 a test run of this type left the packet's end unset.
+    // In v5.6 a test run of this type leaves the packet's end unset.
     if (prog.flavour.type === BPF_PROG_TYPE_CGROUP_SKB && insns.some((i) => i.code === LDX_W && i.off === DATA_END)) {
       tally.versions++;
       return;
@@ -225,7 +225,7 @@ function versionRule({ type }: Flavour, insns: readonly Insn[], theirs: string, 
   }
   const [a, b] = [RESULT.exec(theirs), RESULT.exec(ours)];
   if (a === null || b === null) return theirs;
-  // Since 5.19 the result is the program's; before, whether that was BPF_OK.
+  // Since 6.1 the result is the program's; before, whether that was BPF_OK.
   if (type === BPF_PROG_TYPE_FLOW_DISSECTOR) return `R0 ${a[1] === '0' ? 1 : 0} packet ${a[2]}${a[3]}`;
   // Since 5.15 the metadata precedes the packet that comes out.
   const more = a[2].length - b[2].length;
