@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Random programs on the running kernel, the interpreter and the JIT. Needs root. See README.md.
-//   npx tsx --conditions=@tsbpf/source tools/engines/kernel.ts --seed 1 --count 1000 [--kind net|numbers|c]... [--progress]
+//   npx tsx --conditions=@tsbpf/source tools/engines/kernel.ts --seed 1 --count 1000 [--kind net|numbers|c]... [--seconds S] [--progress]
 import { parseArgs } from 'node:util';
 import { formatAsm } from '../../packages/insn/src/index.ts';
 import type { Sys } from '../../packages/uapi/src/index.ts';
@@ -16,6 +16,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     count: { type: 'string', default: '1000' },
     kind: { type: 'string', multiple: true, default: ['net', 'numbers', 'c'] },
+    seconds: { type: 'string', default: 'Infinity' },
     'near-misses': { type: 'string', default: '0.2' },
     progress: { type: 'boolean', default: false },
     show: { type: 'boolean', default: false },
@@ -65,6 +66,7 @@ function compare(kind: string, real: Sys): boolean {
   const make = KINDS[kind];
   let comparison = make(real, tally);
   for (let seed = first; seed < first + count; seed++) {
+    if (performance.now() - start > 1000 * Number(values.seconds)) break;
     comparison.one(seed);
     if ((seed + 1 - first) % EVERY !== 0) continue;
     comparison.close();
