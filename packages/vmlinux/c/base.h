@@ -81,6 +81,10 @@ struct rb_node {
 	struct rb_node *rb_right;
 	struct rb_node *rb_left;
 };
+struct callback_head {
+	struct callback_head *next;
+	void (*func)(struct callback_head *head);
+} __attribute__((aligned(8)));
 struct kref {
 	refcount_t refcount;
 };

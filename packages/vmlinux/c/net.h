@@ -52,6 +52,11 @@ struct net_device {
 	unsigned int num_tx_queues;
 	struct bpf_prog *xdp_prog;
 	possible_net_t nd_net;
+	struct dev_ifalias *ifalias;
+};
+struct dev_ifalias {
+	struct callback_head rcuhead;
+	char ifalias[];
 };
 
 struct skb_shared_hwtstamps {

@@ -302,6 +302,7 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct css_set *cgroups;
 	void *security;
+	struct callback_head *task_works;
 };
 struct linux_binprm {
 	struct vm_area_struct *vma;

@@ -3,6 +3,7 @@
 #include "bpf.h"
 #include "task.h"
 #include "trace.h"
+#include "uapi.h"
 
 #define KEEP_STRUCT(name) struct name keep_struct_##name
 #define KEEP_TYPE(name) name keep_type_##name
@@ -199,7 +200,7 @@ FUNCTION(int, bpf_fentry_test2, int a, u64 b)
 FUNCTION(int, bpf_fentry_test3, char a, int b, u64 c)
 FUNCTION(int, bpf_fentry_test4, void *a, char b, int c, u64 d)
 FUNCTION(int, bpf_fentry_test5, u64 a, void *b, short c, int d, u64 e)
-FUNCTION(struct sk_buff *, eth_type_trans, struct sk_buff *skb, struct net_device *dev)
+FUNCTION(__be16, eth_type_trans, struct sk_buff *skb, struct net_device *dev)
 FUNCTION(int, tcp_v4_connect, struct sock *sk, struct sockaddr *uaddr, int addr_len)
 FUNCTION(int, tcp_v6_connect, struct sock *sk, struct sockaddr *uaddr, int addr_len)
 FUNCTION(int, tcp_sendmsg, struct sock *sk, void *msg, size_t size)
@@ -313,3 +314,45 @@ PROCEDURE(tcp_cong_avoid_ai, struct tcp_sock *tp, u32 w, u32 acked)
 PROCEDURE(tcp_reno_cong_avoid, struct sock *sk, u32 ack, u32 acked)
 FUNCTION(u32, tcp_reno_ssthresh, struct sock *sk)
 FUNCTION(u32, tcp_reno_undo_cwnd, struct sock *sk)
+
+/* What programs relocate to, which the kernel itself has no object of. */
+KEEP_STRUCT(bpf_sock);
+KEEP_STRUCT(bpf_tcp_sock);
+KEEP_STRUCT(bpf_sock_tuple);
+KEEP_STRUCT(bpf_xdp_sock);
+KEEP_STRUCT(__sk_buff);
+KEEP_STRUCT(xdp_md);
+KEEP_STRUCT(sk_msg_md);
+KEEP_STRUCT(sk_reuseport_md);
+KEEP_STRUCT(bpf_sock_addr);
+KEEP_STRUCT(bpf_sock_ops);
+KEEP_STRUCT(bpf_sysctl);
+KEEP_STRUCT(bpf_sockopt);
+KEEP_STRUCT(bpf_raw_tracepoint_args);
+KEEP_STRUCT(bpf_tunnel_key);
+KEEP_STRUCT(bpf_xfrm_state);
+KEEP_STRUCT(bpf_fib_lookup);
+KEEP_STRUCT(bpf_perf_event_value);
+KEEP_STRUCT(bpf_stack_build_id);
+KEEP_STRUCT(bpf_cgroup_storage_key);
+KEEP_STRUCT(bpf_lpm_trie_key);
+KEEP_STRUCT(ethhdr);
+KEEP_STRUCT(vlan_hdr);
+KEEP_STRUCT(vlan_ethhdr);
+KEEP_STRUCT(arphdr);
+KEEP_STRUCT(iphdr);
+KEEP_STRUCT(ipv6hdr);
+KEEP_STRUCT(ipv6_opt_hdr);
+KEEP_STRUCT(ipv6_rt_hdr);
+KEEP_STRUCT(frag_hdr);
+KEEP_STRUCT(ip_auth_hdr);
+KEEP_STRUCT(ip_esp_hdr);
+KEEP_STRUCT(gre_base_hdr);
+KEEP_STRUCT(vxlanhdr);
+KEEP_STRUCT(tcphdr);
+KEEP_STRUCT(udphdr);
+KEEP_STRUCT(sctphdr);
+KEEP_STRUCT(icmphdr);
+KEEP_STRUCT(icmp6hdr);
+KEEP_STRUCT(callback_head);
+KEEP_STRUCT(dev_ifalias);

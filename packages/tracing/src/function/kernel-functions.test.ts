@@ -54,9 +54,9 @@ describe('calls', () => {
 
   test('a function that returns a pointer may return an object', () => {
     const { kernel, functions } = setUp();
-    const skb = new FakeObject(kernel, 'sk_buff', { len: 60 });
-    functions.define('eth_type_trans', () => skb);
-    expect(functions.call('eth_type_trans', [skb, null]).ret).toBe(skb.addr);
+    const page = new FakeObject(kernel, 'page', {});
+    functions.define('__page_cache_alloc', () => page);
+    expect(functions.call('__page_cache_alloc', [0]).ret).toBe(page.addr);
   });
 
   test('bodies call other functions', () => {
