@@ -37,6 +37,7 @@ export const SOL_SOCKET = 1;
 export const unshare = declare('unshare', 'int', ['int']);
 export const setns = declare('setns', 'int', ['int', 'int']);
 export const listen = declare('listen', 'int', ['int', 'int']);
+export const shutdown = declare('shutdown', 'int', ['int', 'int']);
 const acceptOf = declare('accept4', 'int', ['int', 'void *', 'void *', 'int']);
 export const close = declare('close', 'int', ['int']);
 

@@ -6,8 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { createPrng } from '@tsbpf/capture';
 import type { KernelVersion } from '@tsbpf/core';
 import { createHost } from '@tsbpf/host';
+import { ENGINES } from '../../packages/net/test/real-kernel.ts';
 import { inOwnNamespace } from './libc.ts';
-import { play, randomScenario, realWorld, simulatedWorld, type StepResult } from './sockmap.ts';
+import { play, randomScenario, realWorld, simulatedWorld, taskWorld, type StepResult } from './sockmap.ts';
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0;
 if (!isRoot) console.log('skipped: sockets of socket maps are compared as root on Linux');
@@ -32,6 +33,11 @@ describe.skipIf(!isRoot)('sockets in socket maps', () => {
       for (let seed = FIRST; seed < FIRST + SCENARIOS; seed++) {
         const scenario = randomScenario(createPrng(seed));
         const ours = play(simulatedWorld(release), scenario);
+        // Sockets of simulated tasks do the same on both engines.
+        for (const engine of ENGINES) {
+          const tasks = play(taskWorld(release, engine), scenario);
+          expect({ seed, engine, tasks }).toEqual({ seed, engine, tasks: ours });
+        }
         const theirs = (settleMs: number): StepResult[] => {
           const real = realWorld(host, settleMs);
           try {

@@ -44,7 +44,7 @@ export {
 export { Congestion, congestionOf, type CongestionChange, type CongestionControls } from './sock/congestion.ts';
 export { installSocket, sockOfFd, type SocketFile } from './sock/socket-file.ts';
 export { cloneSkStorage } from './sk-storage/sock-life.ts';
-export { leaveSockMaps, programOfSock } from './sockmap/psock.ts';
+export { disconnectedFromSockMaps, programOfSock } from './sockmap/psock.ts';
 export type { SockProgSlot } from './sockmap/sock-map-object.ts';
 export { SkStorages, skStoragesOf } from './sk-storage/state.ts';
 export { readField, writeField, writePointerField } from './dev/fields.ts';
@@ -62,6 +62,8 @@ export type { SockTable, SockTuple } from './sock/sock-table.ts';
 export { ReceivingSocket, type Received, type ReceivingSocketOptions } from './sock/receiving-socket.ts';
 export { FlowDissectors } from './flow/attached.ts';
 export type { FlowKeys } from './flow/skb-flow.ts';
+export { CarriedStream } from './stream/carried-stream.ts';
+export type { StreamCarrier } from './stream/state.ts';
 export type { StreamPairOptions, StreamSocket } from './stream/stream-socket.ts';
 export { tcpCongestionOps } from './tcp/ops/row.ts';
 export { Tcp, tcpOf } from './tcp/tcp.ts';

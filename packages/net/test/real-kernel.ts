@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A kernel with verifier and checked interpreter, for tests that run programs.
 import { BPF_PROG_LOAD, BPF_PROG_TEST_RUN, InternalError, type Sys, type TestRunAttr } from '@tsbpf/uapi';
-import { mergeRegistries, withDeclaredGaps } from '@tsbpf/core';
+import { mergeRegistries, withDeclaredGaps, type Registries } from '@tsbpf/core';
 import { helperRows } from '@tsbpf/helpers';
 import { assembleSource, encodeInsns } from '@tsbpf/insn';
 import { createInterpreter } from '@tsbpf/interpreter';
@@ -15,8 +15,11 @@ import { netOf, netRegistries } from '../src/index.ts';
 /** Both engines: the interpreter validates every access. */
 export const ENGINES = ['interpreter', 'jit'] as const;
 
-export function realKernel(engine: (typeof ENGINES)[number] = 'interpreter'): Kernel {
-  const registries = mergeRegistries(netRegistries(), { helpers: helperRows, mapTypes });
+export function realKernel(
+  engine: (typeof ENGINES)[number] = 'interpreter',
+  ...more: readonly Partial<Registries>[]
+): Kernel {
+  const registries = mergeRegistries(netRegistries(), { helpers: helperRows, mapTypes }, ...more);
   const kernel = createKernel({
     version: '5.6',
     registries: { ...registries, helpers: withDeclaredGaps(registries.helpers) },

@@ -10,6 +10,7 @@ import {
 } from '@tsbpf/uapi';
 import type { KernelServices, Task } from '@tsbpf/core';
 import {
+  CarriedStream,
   cloneSkStorage,
   congestionOf,
   createSock,
@@ -33,7 +34,8 @@ import { receiveDatagram, sendDatagram, type Datagram, type ReceivedDatagram } f
 import { PROTOCOLS, SOCK_STREAM } from './kinds.ts';
 import { freeParts, initIpv6Part, initTcpSock } from './parts.ts';
 import { runSockHook } from './sock-hook.ts';
-import { closeStream, receiveStream, sendStream, shutdownStream } from './stream.ts';
+import { closeStream, pushStream, receiveStream, sendStream, shutdownStream } from './stream.ts';
+import { count } from './wire.ts';
 
 /** Members an accepted socket has from the listening one. */
 const INHERITED = [
@@ -69,10 +71,7 @@ export interface SavedSocket {
   readonly socket: SimSocket;
   readonly options: ReadonlyMap<string, number>;
   readonly fd: number;
-  readonly rest: Pick<
-    SimSocket,
-    'local' | 'remote' | 'received' | 'pending' | 'peer' | 'stream' | 'error' | 'done' | 'closed'
-  >;
+  readonly rest: Pick<SimSocket, 'local' | 'remote' | 'received' | 'pending' | 'peer' | 'closed' | 'gone'>;
 }
 
 /**
@@ -96,13 +95,11 @@ export class SimSocket {
   pending: SimSocket[] = [];
   /** The other end of a connection. */
   peer: SimSocket | undefined = undefined;
-  /** Bytes of a connection that nobody has read yet. */
-  stream: readonly Uint8Array[] = [];
-  /** The errno that the next call answers; 0 for none. */
-  error = 0;
-  /** The other end of a connection has closed. */
-  done = false;
+  /** The bytes of a TCP socket, which programs of socket maps judge. */
+  readonly stream: CarriedStream | undefined;
   closed = false;
+  /** Its structure is no more: nobody may look there. */
+  gone = false;
   #fd = -1;
 
   constructor(cgroups: Cgroups, task: Task, options: Required<SocketOptions> & { cgroup?: Cgroup }) {
@@ -130,7 +127,13 @@ export class SimSocket {
       'sock.sk_rcvbuf',
       Number(this.sysctlNumber(this.type === SOCK_STREAM ? 'net/ipv4/tcp_rmem' : 'net/core/rmem_default', 1)),
     );
-    if (this.type === SOCK_STREAM) initTcpSock(kernel, sk.off);
+    if (this.type === SOCK_STREAM) {
+      initTcpSock(kernel, sk.off);
+      this.stream = new CarriedStream(kernel, sk.off, {
+        push: (bytes) => pushStream(this, bytes),
+        taken: (lenBytes) => count(this, 'tcp_sock.copied_seq', lenBytes),
+      });
+    }
     if (this.family === AF_INET6) initIpv6Part(kernel, sk.off);
     writeSockCgroup(kernel, sk.off, this.cgroup);
     netOf(kernel).sockets.add(sk);
@@ -289,8 +292,8 @@ export class SimSocket {
 
   /** What a checkpoint keeps of it besides kernel memory. */
   save(): SavedSocket {
-    const { local, remote, received, pending, peer, stream, error, done, closed } = this;
-    const rest = { local, remote, received: [...received], pending: [...pending], peer, stream, error, done, closed };
+    const { local, remote, received, pending, peer, closed, gone } = this;
+    const rest = { local, remote, received: [...received], pending: [...pending], peer, closed, gone };
     return { socket: this, options: new Map(this.options), fd: this.#fd, rest };
   }
 
@@ -306,7 +309,8 @@ export class SimSocket {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    if (this.type === SOCK_STREAM) this.#asTask(() => closeStream(this));
+    this.#asTask(() => closeStream(this));
+    this.gone = true;
     const { kernel, sk } = this;
     this.cgroups.sockets.delete(this);
     netOf(kernel).sockets.remove(sk);

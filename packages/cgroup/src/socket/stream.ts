@@ -2,7 +2,15 @@
 // Bytes of a TCP connection, and its end. Nothing is reordered or late here: a segment that programs let pass is
 // acknowledged at once. @see net/ipv4/tcp.c, tcp_sendmsg, tcp_close; net/ipv4/tcp_input.c, tcp_fin, tcp_reset
 import { EAGAIN, ECONNRESET, EINVAL, ENOTCONN, EOPNOTSUPP, EPIPE, ETIMEDOUT } from '@tsbpf/uapi';
-import { leaveSockMaps, readField, setTcpState, TCP_CLOSE, TCP_LISTEN, tellRoundTrip, writeField } from '@tsbpf/net';
+import {
+  disconnectedFromSockMaps,
+  readField,
+  setTcpState,
+  TCP_CLOSE,
+  TCP_LISTEN,
+  tellRoundTrip,
+  writeField,
+} from '@tsbpf/net';
 import { SOCK_STREAM } from './kinds.ts';
 import type { SimSocket } from './socket.ts';
 import { count, persist, segmentBytes, sendOnce, TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, type Segment } from './wire.ts';
@@ -28,8 +36,7 @@ const put = (socket: SimSocket, path: string, value: number): void =>
 
 function moveTo(socket: SimSocket, state: number): void {
   setTcpState(socket.kernel, socket.sk.off, state);
-  // Who is not connected any more is in no socket map.
-  if (state === TCP_CLOSE) leaveSockMaps(socket.kernel, socket.sk.off);
+  if (state === TCP_CLOSE) disconnectedFromSockMaps(socket.kernel, socket.sk.off);
 }
 
 /** The connection is over. @see net/ipv4/tcp.c, tcp_done */
@@ -39,15 +46,20 @@ export function finishStream(socket: SimSocket): void {
 }
 
 /** The error that waits for the next call, which takes it: 0 or -errno. */
-function takeError(socket: SimSocket): number {
-  const { error } = socket;
-  socket.error = 0;
+function takeError({ stream }: SimSocket): number {
+  const error = stream?.error ?? 0;
+  if (stream !== undefined) stream.error = 0;
   return error === 0 ? 0 : -error;
+}
+
+/** The next call answers an errno. */
+function setError({ stream }: SimSocket, errno: number): void {
+  if (stream !== undefined) stream.error = errno;
 }
 
 /** The other end sent a reset. @see net/ipv4/tcp_input.c, tcp_reset */
 function reset(socket: SimSocket): void {
-  socket.error = socket.state === TCP_CLOSE_WAIT ? EPIPE : ECONNRESET;
+  setError(socket, socket.state === TCP_CLOSE_WAIT ? EPIPE : ECONNRESET);
   socket.peer = undefined;
   finishStream(socket);
 }
@@ -62,7 +74,7 @@ function deliver(socket: SimSocket, segment: Segment): SimSocket | undefined {
   const arrived = persist(socket, limit, () => {
     if (peer === undefined) return { sent: 0, arrived: false };
     const there = sendOnce(socket, peer, packet);
-    if (!there.arrived || peer.remote === undefined) return there;
+    if (!there.arrived || peer.remote === undefined || peer.gone) return there;
     const ack = segmentBytes(peer, { local: peer.local, remote: peer.remote }, answer);
     return { sent: there.sent, arrived: sendOnce(peer, socket, ack).arrived };
   });
@@ -70,7 +82,7 @@ function deliver(socket: SimSocket, segment: Segment): SimSocket | undefined {
     count(socket, 'tcp_sock.segs_in', 1);
     return peer;
   }
-  socket.error = ETIMEDOUT;
+  setError(socket, ETIMEDOUT);
   socket.peer = undefined;
   finishStream(socket);
   return undefined;
@@ -95,25 +107,24 @@ function sendData(socket: SimSocket, data: Uint8Array): number {
   count(socket, 'tcp_sock.data_segs_out', 1);
   const peer = deliver(socket, { flags: TCP_ACK | TCP_PSH, data });
   if (peer === undefined) return takeError(socket);
-  count(peer, 'tcp_sock.segs_in', 1);
-  if (peer.closed || peer.state === TCP_CLOSE) {
+  if (!peer.gone) count(peer, 'tcp_sock.segs_in', 1);
+  if (peer.gone || peer.state === TCP_CLOSE) {
     reset(socket);
     return 0;
   }
   count(peer, 'tcp_sock.data_segs_in', 1);
   count(peer, 'tcp_sock.rcv_nxt', data.length);
   addBytes(peer, 'tcp_sock.bytes_received', data.length);
-  peer.stream = [...peer.stream, data.slice()];
   acknowledged(socket, data.length);
+  peer.stream?.arrive(data.slice());
   return 0;
 }
 
 /**
- * Bytes for the other end: how many, or -errno.
+ * Bytes for the other end, past the programs of socket maps: how many, or -errno.
  * @errno EPIPE not connected, or shut down @errno ECONNRESET @errno ETIMEDOUT programs let no segment pass
  */
-export function sendStream(socket: SimSocket, data: Uint8Array): number {
-  if (socket.type !== SOCK_STREAM) return -EOPNOTSUPP;
+export function pushStream(socket: SimSocket, data: Uint8Array): number {
   const waiting = takeError(socket);
   if (waiting < 0) return waiting;
   const sending = socket.state === TCP_ESTABLISHED || socket.state === TCP_CLOSE_WAIT;
@@ -126,20 +137,22 @@ export function sendStream(socket: SimSocket, data: Uint8Array): number {
   return data.length;
 }
 
+/** Bytes for the other end, or for where a message program sends them. @errno EACCES it drops them, and as {@link pushStream} */
+export function sendStream(socket: SimSocket, data: Uint8Array): number {
+  return socket.stream?.send(data) ?? -EOPNOTSUPP;
+}
+
 /**
  * Up to `room` bytes that came; none where the other end has closed.
- * @errno EAGAIN none yet @errno ENOTCONN @errno ECONNRESET
+ * @errno EAGAIN none yet @errno ENOTCONN @errno ECONNRESET @errno EOPNOTSUPP not a TCP socket
  */
 export function receiveStream(socket: SimSocket, room: number): Uint8Array | number {
+  const { stream } = socket;
+  if (stream === undefined) return -EOPNOTSUPP;
   if (socket.state === TCP_LISTEN) return -ENOTCONN;
-  const all = Uint8Array.from(socket.stream.flatMap((part) => [...part]));
-  if (all.length > 0) {
-    const taken = all.slice(0, room);
-    socket.stream = taken.length < all.length ? [all.slice(room)] : [];
-    count(socket, 'tcp_sock.copied_seq', taken.length);
-    return taken;
-  }
-  if (socket.done) return new Uint8Array(0);
+  const found = stream.read(room);
+  if (found !== undefined) return found;
+  if (stream.ended) return new Uint8Array(0);
   const waiting = takeError(socket);
   if (waiting < 0) return waiting;
   if ((get(socket, 'sock.sk_shutdown') & RCV_SHUTDOWN) !== 0) return new Uint8Array(0);
@@ -148,15 +161,14 @@ export function receiveStream(socket: SimSocket, room: number): Uint8Array | num
 
 /** The other end will send no more. @see tcp_fin */
 function receiveFin(socket: SimSocket): void {
-  if (socket.closed && socket.state === TCP_CLOSE) return;
   // It takes the place of a byte in the sequence, and counts as one.
   count(socket, 'tcp_sock.rcv_nxt', 1);
   addBytes(socket, 'tcp_sock.bytes_received', 1);
   put(socket, 'sock.sk_shutdown', get(socket, 'sock.sk_shutdown') | RCV_SHUTDOWN);
-  socket.done = true;
   if (socket.state === TCP_ESTABLISHED || socket.state === TCP_SYN_RECV) moveTo(socket, TCP_CLOSE_WAIT);
   else if (socket.state === TCP_FIN_WAIT1) moveTo(socket, TCP_CLOSING);
   else if (socket.state === TCP_FIN_WAIT2) finishStream(socket);
+  socket.stream?.arriveFin();
 }
 
 /** Sends no more; the other end is told, and acknowledges. @see tcp_close_state, tcp_send_fin */
@@ -167,8 +179,10 @@ function sendFin(socket: SimSocket): void {
   moveTo(socket, next);
   const peer = deliver(socket, { flags: TCP_FIN | TCP_ACK });
   if (peer === undefined) return;
-  count(peer, 'tcp_sock.segs_in', 1);
-  receiveFin(peer);
+  if (!peer.gone) {
+    count(peer, 'tcp_sock.segs_in', 1);
+    receiveFin(peer);
+  }
   acknowledged(socket, 1);
   if (next === TCP_FIN_WAIT1) moveTo(socket, TCP_FIN_WAIT2);
   // Who has closed leaves the rest to time-wait.
@@ -182,7 +196,7 @@ function sendReset(socket: SimSocket): void {
   if (peer === undefined || remote === undefined) return;
   const packet = segmentBytes(socket, { local: socket.local, remote }, { flags: TCP_RST | TCP_ACK });
   const { arrived } = sendOnce(socket, peer, packet);
-  if (arrived && peer.state !== TCP_CLOSE) reset(peer);
+  if (arrived && !peer.gone && peer.state !== TCP_CLOSE) reset(peer);
 }
 
 /** connect(2) to nobody, and what closing a listener does to those that wait. @see tcp_disconnect */
@@ -193,9 +207,7 @@ export function disconnectStream(socket: SimSocket): void {
   else if ([TCP_ESTABLISHED, TCP_SYN_RECV, TCP_FIN_WAIT1, TCP_FIN_WAIT2, TCP_CLOSE_WAIT].includes(state)) {
     sendReset(socket);
   }
-  socket.stream = [];
-  socket.error = 0;
-  socket.done = false;
+  socket.stream?.clear();
   put(socket, 'sock.sk_shutdown', 0);
 }
 
@@ -220,15 +232,16 @@ export function shutdownStream(socket: SimSocket, how: number): number {
   return 0;
 }
 
-/** close(2): bytes that nobody read reset the connection. @see tcp_close */
+/** close(2): bytes that nobody read reset the connection. @see tcp_close, sock_map_close */
 export function closeStream(socket: SimSocket): void {
-  const { state } = socket;
+  const { state, stream } = socket;
+  if (stream === undefined) return;
+  stream.leaveMaps();
   put(socket, 'sock.sk_shutdown', BOTH);
   if (state === TCP_LISTEN) {
     moveTo(socket, TCP_CLOSE);
     stopListening(socket);
-  } else if (state !== TCP_CLOSE && socket.stream.length > 0) {
-    socket.stream = [];
+  } else if (state !== TCP_CLOSE && stream.unread) {
     moveTo(socket, TCP_CLOSE);
     sendReset(socket);
   } else if (state === TCP_FIN_WAIT2) {
@@ -236,4 +249,5 @@ export function closeStream(socket: SimSocket): void {
   } else {
     sendFin(socket);
   }
+  stream.drop();
 }

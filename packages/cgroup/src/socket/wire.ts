@@ -95,7 +95,8 @@ export function emit(from: SimSocket, packet: Uint8Array): number {
 /** Sends bytes once, past the programs of both ends. */
 export function sendOnce(from: SimSocket, to: SimSocket, packet: Uint8Array): Attempt {
   const sent = emit(from, packet);
-  return { sent, arrived: sent === 0 && runSkbHook(to, packet, 'ingress') === 0 };
+  // Programs are not asked where there is no socket any more.
+  return { sent, arrived: sent === 0 && (to.gone || runSkbHook(to, packet, 'ingress') === 0) };
 }
 
 /**

@@ -5,6 +5,7 @@ import { EBUSY, ENOMEM, InternalError } from '@tsbpf/uapi';
 import type { BpfProg, Errno, KernelServices } from '@tsbpf/core';
 import { listAdd, listRemove } from '../dev/list.ts';
 import { readPointer, writePointer } from '../dev/pointer.ts';
+import { streamRule } from '../stream/rules.ts';
 import { dropPsockState, stopParser } from '../stream/psock-end.ts';
 import {
   dropSockProgs,
@@ -106,9 +107,14 @@ export function leavePlace(map: SockMapObject, sk: number, place: number): void 
 }
 
 /**
- * The socket is closed, or no longer connected: it leaves all maps. Whoever simulates sockets calls this when a socket's
- * state changes; freeing one does it, too. @see sock_map_unhash, sock_map_close
+ * The socket is no longer connected: up to Linux 5.15 it leaves all maps. Whoever simulates sockets calls this when a
+ * socket's state changes. @see sock_map_unhash
  */
+export function disconnectedFromSockMaps(kernel: KernelServices, sk: number): void {
+  if (streamRule(kernel, 'unconnected-leaves-maps')) leaveSockMaps(kernel, sk);
+}
+
+/** The socket is closed: it leaves all maps. Freeing one does it, too. @see sock_map_close */
 export function leaveSockMaps(kernel: KernelServices, sk: number): void {
   if (kernel.types.tryResolve('sock.sk_user_data') === undefined) return;
   for (let psock; (psock = psockOf(kernel, sk)) !== 0;) {

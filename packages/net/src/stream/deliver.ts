@@ -3,22 +3,35 @@
 import { ECONNRESET, EPIPE } from '@tsbpf/uapi';
 import type { KernelServices } from '@tsbpf/core';
 import { writeField } from '../dev/fields.ts';
+import { RCV_SHUTDOWN, SEND_SHUTDOWN, shutDirections } from '../sock/shutdown.ts';
 import { TCP_CLOSE } from '../sock/sock.ts';
-import { isParsing, leaveSockMaps } from '../sockmap/psock.ts';
-import { parseStream } from './strparser.ts';
+import { disconnectedFromSockMaps, isParsing, leaveSockMaps } from '../sockmap/psock.ts';
+import { parserLooks, parseStream } from './strparser.ts';
 import { streamsOf, type StreamEnd } from './state.ts';
+
+/** @see include/net/tcp_states.h */
+const [TCP_FIN_WAIT2, TCP_CLOSE_WAIT] = [5, 8];
 
 /** The most bytes that arrive together: what a segment on the loopback device holds. */
 export const MAX_SEGMENT = 65483;
+
+function moveTo(kernel: KernelServices, end: StreamEnd, state: number): void {
+  writeField(kernel, end.sk, 'sock_common.skc_state', state);
+}
+
+/** The connection is over at this end. @see tcp_done */
+function finish(kernel: KernelServices, end: StreamEnd): void {
+  moveTo(kernel, end, TCP_CLOSE);
+  shutDirections(kernel, end.sk, RCV_SHUTDOWN | SEND_SHUTDOWN);
+  disconnectedFromSockMaps(kernel, end.sk);
+}
 
 /** The connection is broken: the socket says `err` once, and leaves its maps. @see tcp_reset */
 function reset(kernel: KernelServices, end: StreamEnd, err: number): void {
   end.err = err;
   end.shut = true;
-  end.ended = true;
   end.peer = 0;
-  writeField(kernel, end.sk, 'sock_common.skc_state', TCP_CLOSE);
-  leaveSockMaps(kernel, end.sk);
+  finish(kernel, end);
 }
 
 /** What arrives while something waits joins it, as long as there is room. @see tcp_try_coalesce */
@@ -34,8 +47,24 @@ function queue(end: StreamEnd, bytes: Uint8Array): void {
   end.received[end.received.length - 1] = { bytes: joined, eaten: tail.eaten };
 }
 
+/** Bytes reach an end: through its stream parser if it has one. */
+export function arrive(kernel: KernelServices, end: StreamEnd, bytes: Uint8Array): void {
+  queue(end, bytes);
+  if (isParsing(kernel, end.sk)) parseStream(kernel, end);
+}
+
+/** The other end sends no more: that comes behind all bytes. A stream parser takes it with them. @see tcp_fin */
+export function arriveFin(kernel: KernelServices, end: StreamEnd): void {
+  end.ended = true;
+  end.fin = true;
+  shutDirections(kernel, end.sk, RCV_SHUTDOWN);
+  if (!isParsing(kernel, end.sk) || !parserLooks(end)) return;
+  parseStream(kernel, end);
+  end.fin = end.received.length > 0;
+}
+
 /**
- * Sends bytes past all programs of this end: they arrive at the other one, through its stream parser if it has one.
+ * Sends bytes past all programs of this end: they arrive at the other one.
  * The count, or -errno.
  * @errno EPIPE this end sends no more @errno ECONNRESET the other end was closed with bytes unread
  */
@@ -43,6 +72,7 @@ export function pushBytes(kernel: KernelServices, sk: number, bytes: Uint8Array)
   const streams = streamsOf(kernel);
   const end = streams.ends.get(sk);
   if (end === undefined) return -EPIPE;
+  if (end.carrier !== undefined) return end.carrier.push(bytes);
   if (end.err !== 0) {
     const { err } = end;
     end.err = 0;
@@ -56,10 +86,29 @@ export function pushBytes(kernel: KernelServices, sk: number, bytes: Uint8Array)
     return bytes.length;
   }
   for (let at = 0; at < bytes.length; at += MAX_SEGMENT) {
-    queue(peer, bytes.slice(at, at + MAX_SEGMENT));
-    if (isParsing(kernel, peer.sk)) parseStream(kernel, peer);
+    arrive(kernel, peer, bytes.slice(at, at + MAX_SEGMENT));
   }
   return bytes.length;
+}
+
+/** The other end, which is there or has gone, sends no more; where this one does not either, the connection is over. */
+function takeFin(kernel: KernelServices, end: StreamEnd): void {
+  arriveFin(kernel, end);
+  if (end.shut) finish(kernel, end);
+  else moveTo(kernel, end, TCP_CLOSE_WAIT);
+}
+
+/** This end sends no more: the other one reads up to here. @see tcp_shutdown */
+export function shutStream(kernel: KernelServices, sk: number): void {
+  const streams = streamsOf(kernel);
+  const end = streams.ends.get(sk);
+  if (end === undefined || end.shut) return;
+  end.shut = true;
+  shutDirections(kernel, sk, SEND_SHUTDOWN);
+  const peer = streams.ends.get(end.peer);
+  if (peer !== undefined) takeFin(kernel, peer);
+  if (end.ended) finish(kernel, end);
+  else moveTo(kernel, end, TCP_FIN_WAIT2);
 }
 
 /** The end goes. Bytes that it has not read break the connection; otherwise the other end reads on to the end. */
@@ -67,10 +116,11 @@ export function endStream(kernel: KernelServices, sk: number): void {
   const streams = streamsOf(kernel);
   const end = streams.ends.get(sk);
   if (end === undefined) return;
+  leaveSockMaps(kernel, sk);
   streams.ends.delete(sk);
   const peer = streams.ends.get(end.peer);
   if (peer === undefined) return;
   peer.peer = 0;
   if (end.received.length > 0) reset(kernel, peer, ECONNRESET);
-  else peer.ended = true;
+  else if (!end.shut) takeFin(kernel, peer);
 }

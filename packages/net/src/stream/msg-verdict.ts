@@ -83,8 +83,12 @@ function queueIngress(target: StreamEnd, msg: SkMsg, lenBytes: number): void {
 }
 
 /** Hands bytes to the socket that the program chose. 0 or -errno. @see tcp_bpf_sendmsg_redir */
-function redirect(kernel: KernelServices, end: StreamEnd, msg: SkMsg, lenBytes: number): number {
-  const to = end.redirectTo;
+function redirect(
+  kernel: KernelServices,
+  end: StreamEnd,
+  msg: SkMsg,
+  { to, lenBytes }: { readonly to: number; readonly lenBytes: number },
+): number {
   const target = streamsOf(kernel).ends.get(to);
   if (target === undefined || psockOf(kernel, to) === 0) {
     msg.clear();
@@ -138,9 +142,11 @@ export function sendVerdict(kernel: KernelServices, end: StreamEnd, msg: SkMsg):
         break;
       case 'redirect': {
         useUp(end, tosend);
+        const to = end.redirectTo;
+        if (end.applyBytes === 0 && !streamRule(kernel, 'failed-redirect-holds')) end.verdict = 'none';
         const corked = end.cork !== 0;
         end.cork = 0;
-        err = redirect(kernel, end, msg, tosend);
+        err = redirect(kernel, end, msg, { to, lenBytes: tosend });
         if (err < 0) {
           const left = msg.clear();
           if (!corked) uncounted += left;

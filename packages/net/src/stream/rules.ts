@@ -11,6 +11,11 @@ export interface StreamRule {
 
 export const STREAM_RULES = [
   {
+    name: 'reader-misses-end',
+    until: '5.8',
+    what: 'who reads without waiting in a map meets the end of the stream once, and never where it came with bytes',
+  },
+  {
     name: 'handed-on-unjudged',
     until: '5.13',
     what: 'what a verdict sends out of another socket does not pass the message program of that socket',
@@ -29,6 +34,21 @@ export const STREAM_RULES = [
     name: 'reader-takes-unparsed',
     until: '5.16',
     what: 'a reader gets bytes that the stream parser waits to see more of',
+  },
+  {
+    name: 'unconnected-leaves-maps',
+    until: '5.16',
+    what: 'a socket leaves its maps with the end of its connection, not when it is closed',
+  },
+  {
+    name: 'failed-redirect-holds',
+    until: '5.16',
+    what: 'a redirect that failed is tried again with the next message, which the program is not asked about',
+  },
+  {
+    name: 'parser-hides-errors',
+    until: '5.16',
+    what: 'who reads without waiting in a map with a stream parser does not meet the error of the connection',
   },
   {
     name: 'ingress-apply-loses-rest',

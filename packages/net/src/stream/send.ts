@@ -53,16 +53,19 @@ function append(kernel: KernelServices, msg: SkMsg, bytes: Uint8Array): number {
   return done;
 }
 
+/** The error of a socket stays until somebody reads it, but for a broken pipe. @see sk_stream_error */
+function sendError(end: StreamEnd): number {
+  const { err } = end;
+  if (err === EPIPE) end.err = 0;
+  return -err;
+}
+
+/** Programs are asked even where this end sends no more: they may send elsewhere. */
 function sendThroughProgram(kernel: KernelServices, end: StreamEnd, bytes: Uint8Array): number {
   let copied = 0;
   let at = 0;
   while (at < bytes.length) {
-    if (end.err !== 0) {
-      const { err } = end;
-      end.err = 0;
-      return copied === 0 ? -err : copied;
-    }
-    if (end.shut) return copied === 0 ? -EPIPE : copied;
+    if (end.err !== 0) return copied === 0 ? sendError(end) : copied;
     const own = end.cork === 0 ? SkMsg.alloc(kernel) : undefined;
     const msg = own ?? (end.cork === 0 ? undefined : new SkMsg(kernel, end.cork));
     if (msg === undefined) return -ENOMEM;

@@ -190,12 +190,15 @@ export class SkMsg {
     return lenBytes - left;
   }
 
-  /** Lets go of all bytes. How many there were. */
+  #putPages(): void {
+    for (const { page } of this.elems) putPage(this.kernel.mem, page);
+  }
+
+  /** Lets go of all bytes, and of what a program said of them. How many there were. @see sk_msg_free */
   clear(): number {
     const { size } = this;
-    for (const { page } of this.elems) putPage(this.kernel.mem, page);
-    this.elems = [];
-    this.size = 0;
+    this.#putPages();
+    this.kernel.mem.writeBytes(this.off, new Uint8Array(this.#l.size));
     return size;
   }
 
@@ -207,7 +210,7 @@ export class SkMsg {
 
   /** Frees it with all that it holds. */
   free(): void {
-    this.clear();
+    this.#putPages();
     this.kernel.mem.free(this.off);
   }
   /** Frees the structure alone. */

@@ -24,11 +24,21 @@ export interface ParserState {
   readonly fullLen: number;
 }
 
+/** Whoever owns a socket and carries its bytes to the other end, where they do not simply arrive there. */
+export interface StreamCarrier {
+  /** Sends bytes past the programs of socket maps: the count, or -errno. */
+  push(bytes: Uint8Array): number;
+  /** So many bytes have left TCP's receive queue, for a reader or for a stream parser. */
+  taken(lenBytes: number): void;
+}
+
 /** One end of a stream. */
 export interface StreamEnd {
   /** Offset of the socket. */
   readonly sk: number;
-  /** Offset of the socket at the other end; 0 once that is gone. */
+  /** Who carries what this end sends; undefined: it arrives at `peer` at once. */
+  readonly carrier: StreamCarrier | undefined;
+  /** Offset of the socket at the other end; 0 once that is gone, or where a carrier knows it. */
   peer: number;
   /** TCP's receive queue. */
   received: Segment[];
@@ -36,6 +46,8 @@ export interface StreamEnd {
   ingress: Uint8Array[];
   /** The other end will send no more. */
   ended: boolean;
+  /** The mark that says so is in TCP's receive queue, behind all bytes. */
+  fin: boolean;
   /** This end sends no more. */
   shut: boolean;
   /** errno that the next call reports; 0 for none. */
@@ -80,13 +92,15 @@ export class Streams implements Checkpointable {
   /** The page that senders carve messages from: its offset (0: none yet) and the bytes that are taken. */
   frag = { page: 0, used: 0 };
 
-  add(sk: number): StreamEnd {
+  add(sk: number, carrier?: StreamCarrier): StreamEnd {
     const end: StreamEnd = {
       sk,
+      carrier,
       peer: 0,
       received: [],
       ingress: [],
       ended: false,
+      fin: false,
       shut: false,
       err: 0,
       parserStopped: false,

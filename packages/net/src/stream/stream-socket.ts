@@ -4,7 +4,7 @@ import type { Net } from '../net-state.ts';
 import type { InetSocketOptions, SockEnd } from '../sock/inet-sock.ts';
 import type { Sock } from '../sock/sock.ts';
 import { installSocket } from '../sock/socket-file.ts';
-import { endStream } from './deliver.ts';
+import { endStream, shutStream } from './deliver.ts';
 import { receiveStream } from './receive.ts';
 import { sendStream } from './send.ts';
 import { streamsOf } from './state.ts';
@@ -56,12 +56,7 @@ export class StreamSocket {
 
   /** Sends no more: the other end reads up to here, then the end. */
   shutdown(): void {
-    const streams = streamsOf(this.net.kernel);
-    const end = streams.ends.get(this.sock.off);
-    if (end === undefined) return;
-    end.shut = true;
-    const peer = streams.ends.get(end.peer);
-    if (peer !== undefined) peer.ended = true;
+    shutStream(this.net.kernel, this.sock.off);
   }
 
   /** Closes the socket, its fd included. */

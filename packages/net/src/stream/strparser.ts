@@ -77,12 +77,18 @@ function waiting(end: StreamEnd): number {
   return end.received.reduce((sum, { bytes, eaten }) => sum + bytes.length - eaten, 0);
 }
 
-/** The parser looks at all that has arrived. @see strp_data_ready, strp_read_sock */
+/** Whether the parser looks at what arrives: not before there is as much as it waits for. @see strp_data_ready */
+export function parserLooks(end: StreamEnd): boolean {
+  return !end.parserStopped && waiting(end) >= end.needBytes;
+}
+
+/** The parser looks at all that has arrived. @see strp_read_sock */
 export function parseStream(kernel: KernelServices, end: StreamEnd): void {
-  if (end.parserStopped || waiting(end) < end.needBytes) return;
+  if (!parserLooks(end)) return;
   for (let segment; (segment = end.received[0]) !== undefined;) {
     const took = take(kernel, end, segment.bytes, segment.eaten);
     segment.eaten += took;
+    end.carrier?.taken(took);
     if (segment.eaten < segment.bytes.length) return;
     end.received.shift();
     const { message } = end;

@@ -30,7 +30,9 @@ export function runWorkers(kernel: KernelServices, transmit: (sk: number, bytes:
         if (next.bytes.length > 0) target.ingress.push(next.bytes);
         continue;
       }
-      const sent = transmit(next.sk, next.bytes);
+      let sent = 0;
+      for (let left = next.bytes; (sent = transmit(next.sk, left)) > 0 && sent < left.length;)
+        left = left.subarray(sent);
       if (sent > 0) continue;
       // A hard error breaks the pipe for what comes later.
       target.err = sent === 0 ? EPIPE : -sent;
