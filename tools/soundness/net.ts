@@ -100,6 +100,7 @@ const MENDED = {
   mod32ZeroExtends: true,
   strHelpersKeepNegative: true,
   exitMarksPrecise: true,
+  jumpsTaintPrecision: true,
   idsOfEqualRegisters: true,
   narrowLoad4Of8Masked: true,
   flowKeysConstOnly: true,

@@ -42,6 +42,12 @@ export const RULES = [
     'pruning does not note the ids of registers that are identical, so that what shares them may differ',
     'notes them',
   ),
+  rule(
+    'jumpsTaintPrecision',
+    '6.3',
+    'a number that was compared with one that must be precise need not be (CVE-2023-2163)',
+    'must be precise, too',
+  ),
   rule('exitMarksPrecise', '6.8', 'the exit value check marks nothing precise', 'marks R0 precise'),
 ] as const;
 

@@ -123,7 +123,12 @@ function stepBackOverStore(a: Analysis, insn: Insn, w: Wanted): boolean {
 function stepBackOverJump(a: Analysis, insn: Insn, w: Wanted): boolean {
   const op = insn.code & 0xf0;
   if (op === BPF_EXIT) return false;
-  if (op !== BPF_CALL) return true;
+  if (op !== BPF_CALL) {
+    const compared = (1 << insn.dst) | (1 << insn.src);
+    const taints = (insn.code & BPF_X) !== 0 && (w.regs & compared) !== 0 && a.v.rules.jumpsTaintPrecision;
+    if (taints) w.regs |= compared;
+    return true;
+  }
   if (insn.src === BPF_PSEUDO_CALL) return false;
   w.regs &= ~1;
   if ((w.regs & 0x3f) !== 0) refuse(a.v, EFAULT, `BUG regs ${w.regs.toString(16)}\n`);

@@ -27,6 +27,27 @@ describe('pruning', () => {
     expect(stats.totalStates).toBe(3);
   });
 
+  it('takes no notice of what a precise number was compared with, before Linux 6.3', () => {
+    // On the path that comes first r6 is 1, and r7, which is less, nothing; on the other r6 is anything.
+    const text = `r6 = *(u32 *)(r1 +0)
+       r7 = *(u32 *)(r1 +8)
+       r8 = *(u32 *)(r1 +48)
+       if r8 == 1 goto +1
+       r6 = 1
+       if r6 > r7 goto +2
+       r0 = 0
+       exit
+       r2 = r10
+       r2 += r7
+       *(u8 *)(r2 -8) = 0
+       r0 = 0
+       exit`;
+    expect(verifyText(text, FREQ).errno).toBe(0);
+    const { errno, log } = verifyText(text, { ...FREQ, mended: { jumpsTaintPrecision: true } });
+    expect(errno).toBe(-13);
+    expect(log).toContain('variable stack access');
+  });
+
   it('does not where what was read is known less well', () => {
     const { errno, log } = verifyText(
       `r6 = *(u32 *)(r1 +0)
