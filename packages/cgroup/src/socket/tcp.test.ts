@@ -340,3 +340,14 @@ describe('the queue of connections to accept', () => {
     expect([listener.listen(3), limit(), listener.listen(-1), limit()]).toEqual([0, 3, 0, 7]);
   });
 });
+
+test('a socket that is gone is not written to by what its peer does', () => {
+  const { kernel, connect } = world();
+  const { near, far } = connect();
+  const struct = (): Uint8Array => kernel.mem.readBytes(far.sk.off, kernel.types.sizeOf('tcp_sock'));
+  far.close();
+  const before = struct();
+  expect([near.send('x'), near.send('x'), near.shutdown(2)]).toEqual([1, -EPIPE, -ENOTCONN]);
+  near.close();
+  expect(struct()).toEqual(before);
+});

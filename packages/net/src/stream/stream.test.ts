@@ -223,6 +223,69 @@ describe('stream parsers in v5.6', () => {
   });
 });
 
+describe('streams that end, in a map of v5.6', () => {
+  it('tell a reader once, and not at all where bytes come with it', () => {
+    const { a, b, c, d } = world({ message: () => 1 });
+    a.shutdown();
+    expect([b.receive(), b.receive()]).toEqual([new Uint8Array(0), -EAGAIN]);
+    c.send('last');
+    c.shutdown();
+    expect([d.text(), d.receive()]).toEqual(['last', -EAGAIN]);
+  });
+
+  it('are taken in by a parser that looks, and lie behind one that waits', () => {
+    const whole = world({ parser: () => 4, verdict: () => 1 });
+    whole.a.send('1234');
+    whole.a.shutdown();
+    expect([whole.b.text(), whole.b.receive()]).toEqual(['1234', -EAGAIN]);
+    const part = world({ parser: () => 4, verdict: () => 1 });
+    part.a.send('12');
+    part.a.shutdown();
+    expect([part.b.receive(), part.b.receive()]).toEqual([new Uint8Array(0), -EAGAIN]);
+  });
+
+  it('leave their maps when both ends have said so', () => {
+    const { a, b, map } = world({ message: () => 1 });
+    a.shutdown();
+    expect(map.delete(u32s(0))).toBe(0);
+    b.shutdown();
+    expect([map.delete(u32s(1)), b.receive(), b.receive()]).toEqual([-EINVAL, new Uint8Array(0), new Uint8Array(0)]);
+  });
+
+  it('do not stop message programs, which may send elsewhere; a redirect that failed holds', () => {
+    const made: { off?: number; to?: number } = { to: 2 };
+    let runs = 0;
+    const { a, c, d, mapOff } = world({
+      message(run) {
+        runs++;
+        return Number(run.helper('bpf_msg_redirect_map', run.ctx, made.off ?? 0, made.to ?? 0, 0));
+      },
+    });
+    made.off = mapOff();
+    a.shutdown();
+    expect([a.send('one'), d.text(), runs]).toEqual([3, 'one', 1]);
+    c.shutdown();
+    made.to = 3;
+    expect([a.send('two'), d.text(), runs]).toEqual([3, '', 2]);
+  });
+
+  it('keep an error for later calls, but for a broken pipe', () => {
+    const { a, b } = world({ message: () => 1, parser: () => -7, verdict: () => 1 });
+    a.send('x');
+    expect([b.send('y'), b.send('y')]).toEqual([-7, -7]);
+  });
+
+  it('give back what they gathered when they close', () => {
+    const { kernel, a, c } = world({ message: (run) => (run.helper('bpf_msg_cork_bytes', run.ctx, 100), 1) });
+    c.send('page');
+    const before = kernel.state.mem.liveRegions;
+    a.send('x');
+    const gathered = kernel.state.mem.liveRegions;
+    a.close();
+    expect([gathered > before, kernel.state.mem.liveRegions < before]).toEqual([true, true]);
+  });
+});
+
 it('each rule has a name of its own', () => {
   expect(new Set(STREAM_RULES.map(({ name }) => name)).size).toBe(STREAM_RULES.length);
 });
