@@ -43,6 +43,24 @@ export function whyNoCases(): string | undefined {
   }
 }
 
+/** What the cases need of the package, unpacked once for all that is made of it. */
+export function linuxTree(): string {
+  const { size, mtimeMs } = statSync(TARBALL);
+  const key = createHash('sha256').update(`${TARBALL} ${size} ${mtimeMs} ${NEEDED.join()}`).digest('hex');
+  const tree = join(cacheDir(), `tree-${key.slice(0, 16)}`);
+  if (existsSync(tree)) return tree;
+  const work = join(cacheDir(), `unpack-${process.pid}`);
+  mkdirSync(work, { recursive: true });
+  try {
+    const members = NEEDED.map((path) => `${ROOT_IN_TARBALL}/${path}`);
+    execFileSync('tar', ['-xJf', TARBALL, '-C', work, '--strip-components=1', ...members]);
+    renameSync(work, tree);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+  return tree;
+}
+
 /**
  * The path of the table as JSON lines, making it first where the cache has none of this package and harness.
  *
@@ -64,10 +82,8 @@ export function extractCases(): string {
   const work = join(cacheDir(), `work-${process.pid}`);
   mkdirSync(work, { recursive: true });
   try {
-    const members = NEEDED.map((path) => `${ROOT_IN_TARBALL}/${path}`);
-    execFileSync('tar', ['-xJf', TARBALL, '-C', work, '--strip-components=1', ...members]);
     const output = join(work, 'cases.jsonl');
-    buildTable(work, harness, output);
+    buildTable(linuxTree(), { harness, output, work });
     renameSync(output, cases);
   } finally {
     rmSync(work, { recursive: true, force: true });
@@ -75,18 +91,18 @@ export function extractCases(): string {
   return cases;
 }
 
-function buildTable(tree: string, harness: string, output: string): void {
+function buildTable(tree: string, at: { harness: string; output: string; work: string }): void {
   const selftests = join(tree, SELFTESTS);
   writeFileSync(join(selftests, 'verifier', 'tests.h'), testsHeader(readdirSync(join(selftests, 'verifier'))));
   const include = [selftests, 'tools/testing/selftests', 'tools/lib', 'tools/include', 'tools/include/uapi'];
   const flags = include.map((path) => `-I${path.startsWith('/') ? path : join(tree, path)}`);
-  const binary = join(tree, 'dump');
+  const binary = join(at.work, 'dump');
   // libbpf and libcap are named by functions that never run.
   const link = ['-no-pie', '-Wl,--unresolved-symbols=ignore-all', '-o', binary];
-  execFileSync('cc', ['-O0', '-w', '-D_GNU_SOURCE', ...flags, harness, ...link], {
+  execFileSync('cc', ['-O0', '-w', '-D_GNU_SOURCE', ...flags, at.harness, ...link], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  const fd = openSync(output, 'w');
+  const fd = openSync(at.output, 'w');
   try {
     execFileSync(binary, { stdio: ['ignore', fd, 'inherit'] });
   } finally {
