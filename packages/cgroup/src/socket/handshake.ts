@@ -126,8 +126,11 @@ function openChild(listener: SimSocket, from: SimSocket, what: { ends: Ends; syn
   setLocal(child, ends.local);
   setRemote(child, ends.remote);
   setState(child, TCP_SYN_RECV);
-  count(child, 'tcp_sock.segs_in', 1);
+  // The request and what acknowledges the answer.
+  count(child, 'tcp_sock.segs_in', 2);
   saveSyn(listener, child, syn);
+  // That the SYN-ACK is there is told by the ACK, not by what it acknowledges: no byte is counted.
+  count(child, 'tcp_sock.delivered', 1);
   measure(child);
   beginTransfer(child, SOCK_OPS_PASSIVE_ESTABLISHED_CB);
   setTcpState(kernel, child.sk.off, TCP_ESTABLISHED);
@@ -177,6 +180,10 @@ export function handshake(socket: SimSocket): number {
     return arrived ? -ECONNREFUSED : -ETIMEDOUT;
   }
   count(socket, 'tcp_sock.segs_in', 1);
+  // The SYN is acknowledged as a byte is.
+  const acked = sk.off + kernel.types.resolve('tcp_sock.bytes_acked').off;
+  kernel.mem.write64(acked, kernel.mem.read64(acked) + 1n);
+  count(socket, 'tcp_sock.delivered', 1);
   measure(socket);
   setTcpState(kernel, sk.off, TCP_ESTABLISHED);
   beginTransfer(socket, SOCK_OPS_ACTIVE_ESTABLISHED_CB);

@@ -98,6 +98,7 @@ function addBytes({ kernel, sk }: SimSocket, path: string, by: number): void {
 function acknowledged(socket: SimSocket, lenBytes: number): void {
   for (const name of ['snd_nxt', 'write_seq', 'snd_una']) count(socket, `tcp_sock.${name}`, lenBytes);
   addBytes(socket, 'tcp_sock.bytes_acked', lenBytes);
+  count(socket, 'tcp_sock.delivered', 1);
   put(socket, 'tcp_sock.rtt_seq', get(socket, 'tcp_sock.snd_nxt'));
   tellRoundTrip(socket.kernel, socket.sk.off);
 }
@@ -209,6 +210,18 @@ export function disconnectStream(socket: SimSocket): void {
   }
   socket.stream?.clear();
   put(socket, 'sock.sk_shutdown', 0);
+  forgetConnection(socket);
+}
+
+/** What the next connection counts and measures anew. */
+const OF_CONNECTION = ['srtt_us', 'segs_in', 'segs_out', 'data_segs_in', 'data_segs_out', 'delivered', 'total_retrans'];
+
+function forgetConnection(socket: SimSocket): void {
+  const { mem, types } = socket.kernel;
+  for (const name of OF_CONNECTION) put(socket, `tcp_sock.${name}`, 0);
+  for (const name of ['bytes_acked', 'bytes_received']) {
+    mem.write64(socket.sk.off + types.resolve(`tcp_sock.${name}`).off, 0n);
+  }
 }
 
 function stopListening(socket: SimSocket): void {
