@@ -113,6 +113,7 @@ export {
 export { decodeValue, type DecodeValueOptions } from './value/decode.ts';
 export { encodeValue } from './value/encode.ts';
 export { formatValue } from './value/format.ts';
+export { showValue } from './value/show.ts';
 export { enumName, enumValue } from './value/scalar.ts';
 export type { BtfValue } from './value/types.ts';
 export {

@@ -2,6 +2,7 @@
 // The neighbours of bpf(2) in the simulated kernel: each asks the rows that subsystems supply.
 import {
   BpfError,
+  EIO,
   ENOENT,
   ENOSYS,
   EINVAL,
@@ -14,6 +15,7 @@ import {
   type PerfEventOpenAttr,
 } from '@tsbpf/uapi';
 import type { HostVerbRow, MapFile } from '@tsbpf/core';
+import { showMap } from './bpffs/show-map.ts';
 import type { KernelState } from './kernel-state.ts';
 
 /** Asks each row in turn. */
@@ -103,10 +105,19 @@ function ownFile(k: KernelState, path: string): Uint8Array | number {
     default: {
       const fdinfo = /^\/proc\/(?:self|\d+)\/fdinfo\/(\d+)$/.exec(path);
       const file = fdinfo === null ? undefined : k.fds.file(Number(fdinfo[1]));
-      if (file === undefined) return -ENOENT;
+      if (file === undefined) return pinnedFile(k, path);
       return encode(['pos:\t0', 'flags:\t02000002', ...(file.fdinfo?.() ?? [])].map((line) => `${line}\n`).join(''));
     }
   }
+}
+
+/** A pinned map prints its elements; nothing else that is pinned can be read. @see kernel/bpf/inode.c */
+function pinnedFile(k: KernelState, path: string): Uint8Array | number {
+  const READ = 4;
+  const pinned = k.bpffs.find(path, READ);
+  if (typeof pinned === 'number') return pinned;
+  const text = pinned.kind === 'map' ? showMap(k, pinned.map) : -EIO;
+  return typeof text === 'number' ? text : encode(text);
 }
 
 /** A walk where elements lie in memory as a lookup gives them: spin locks do not. */
