@@ -2,10 +2,10 @@
 // BPF_BTF_LOAD. @see kernel/bpf/btf.c, btf_new_fd
 import { CAP_SYS_ADMIN, E2BIG, EINVAL, EPERM } from '@tsbpf/uapi';
 import { BTF_MAX_SIZE, Btf, validateBtf } from '@tsbpf/btf';
-import type { BtfFile } from '@tsbpf/core';
 import { createKernelBtf } from '../state/kernel-btf.ts';
 import { logRequest, writeLog } from '../load/log-buffer.ts';
 import type { Command } from '../command.ts';
+import { installBtf } from './btf-file.ts';
 
 /** The largest log buffer BTF_LOAD takes, in bytes. */
 const MAX_LOG = 0xffffffff >>> 8;
@@ -23,15 +23,5 @@ export const btfLoad: Command<18> = (k, attr) => {
   });
   writeLog(attr.btf_log_buf, result.log, log);
   if (result.errno !== 0) return -result.errno;
-  const btf = createKernelBtf(new Btf(bytes), bytes, k.btfs);
-  const file: BtfFile = {
-    kind: 'btf',
-    name: 'btf',
-    btf,
-    release: () => btf.put(),
-    fdinfo: () => [`btf_id:\t${btf.id}`],
-  };
-  const fd = k.fds.install(file);
-  if (fd < 0) btf.put();
-  return fd;
+  return installBtf(k, createKernelBtf(new Btf(bytes), bytes, k.btfs));
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // BPF_*_GET_NEXT_ID and BPF_*_GET_FD_BY_ID. @see kernel/bpf/syscall.c, bpf_obj_get_next_id
 import { BPF_F_RDONLY, BPF_F_WRONLY, CAP_SYS_ADMIN, EINVAL, ENOENT, EPERM, type GetNextIdAttr } from '@tsbpf/uapi';
-import type { BtfFile, IdSpace } from '@tsbpf/core';
+import type { IdSpace } from '@tsbpf/core';
+import { installBtf } from './btf-file.ts';
 import { installMap } from './map-file.ts';
 import { installProg } from './prog-file.ts';
 import type { Command } from '../command.ts';
@@ -53,14 +54,5 @@ export const btfGetFdById: Command<19> = (k, attr) => {
   const btf = k.btfs.get(attr.btf_id ?? 0);
   if (btf === undefined) return -ENOENT;
   btf.get();
-  const file: BtfFile = {
-    kind: 'btf',
-    name: 'btf',
-    btf,
-    release: () => btf.put(),
-    fdinfo: () => [`btf_id:\t${btf.id}`],
-  };
-  const fd = k.fds.install(file);
-  if (fd < 0) btf.put();
-  return fd;
+  return installBtf(k, btf);
 };

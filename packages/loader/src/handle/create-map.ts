@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Btf } from '@tsbpf/btf';
 import { BPF_MAP_CREATE, BPF_OBJ_GET_INFO_BY_FD, type MapInfo, type Sys } from '@tsbpf/uapi';
+import { emptyMapSpec } from '../maps/btf-map-def.ts';
 import type { MapSpec } from '../open/spec.ts';
 import { BpfMap, type MapValue } from './map.ts';
 import { must } from './syscall.ts';
@@ -25,24 +26,7 @@ export interface CreateMapOptions {
 }
 
 function specOf(spec: Partial<MapSpec> & Pick<MapSpec, 'type'>): MapSpec {
-  return {
-    name: '',
-    kind: 'user',
-    secName: '',
-    secIdx: -1,
-    secOffset: 0,
-    keySize: 0,
-    valueSize: 0,
-    maxEntries: 0,
-    mapFlags: 0,
-    numaNode: 0,
-    mapExtra: 0n,
-    pinning: 0,
-    btfKeyTypeId: 0,
-    btfValueTypeId: 0,
-    autocreate: true,
-    ...spec,
-  };
+  return { ...emptyMapSpec({ name: '', kind: 'user', secName: '', secIdx: -1, secOffset: 0 }), ...spec };
 }
 
 function handle<K, V>(sys: Sys, fd: number, spec: MapSpec, btf: Btf | undefined): BpfMap<K, V> {
