@@ -23,7 +23,7 @@
 /* The server's fds start here, above those that the program itself will have. */
 #define FIRST_FD 600
 
-enum { OP_BPF = 1, OP_CLOSE, OP_FILE, OP_CPU, OP_MMAP, OP_DUP };
+enum { OP_BPF = 1, OP_CLOSE, OP_FILE, OP_CPU, OP_MMAP, OP_DUP, OP_UNLINK };
 
 struct request {
 	uint32_t op;
@@ -222,6 +222,13 @@ void *mmap(void *addr, size_t bytes, int prot, int flags, int fd, off_t off)
 
 void *mmap64(void *addr, size_t bytes, int prot, int flags, int fd, off_t off) __attribute__((alias("mmap")));
 
+
+int unlink(const char *path)
+{
+	if (strncmp(path, "/sys/fs/bpf/", 12) != 0)
+		return REAL(unlink)(path);
+	return ask_plain(OP_UNLINK, (uintptr_t)path, strlen(path), 0);
+}
 
 int sched_setaffinity(pid_t pid, size_t bytes, const cpu_set_t *set)
 {

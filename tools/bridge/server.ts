@@ -8,7 +8,7 @@ import { EBADF, EFAULT, EINVAL } from '../../packages/uapi/src/index.ts';
 /** The first file descriptor that the server gives out; preload.c has the same number. */
 export const FIRST_FD = 600;
 
-const OP = { bpf: 1, close: 2, file: 3, cpu: 4, mmap: 5, dup: 6 } as const;
+const OP = { bpf: 1, close: 2, file: 3, cpu: 4, mmap: 5, dup: 6, unlink: 7 } as const;
 const REQUEST_BYTES = 32;
 const WRITABLE = 1n << 63n;
 
@@ -97,6 +97,11 @@ export function serve(kernel: SimulatedKernel, path: string, options: ServeOptio
     return 0;
   };
 
+  const text = (pid: number, addr: bigint, len: bigint): string | undefined => {
+    const bytes = userOf(pid).read(addr, Number(len));
+    return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
+  };
+
   const answer = (request: DataView): Answer => {
     const pid = request.getUint32(4, true);
     const arg = (i: number): bigint => request.getBigUint64(8 + 8 * i, true);
@@ -105,9 +110,13 @@ export function serve(kernel: SimulatedKernel, path: string, options: ServeOptio
         return { result: bpf(pid, Number(arg(0)), arg(1), Number(arg(2))) };
       case OP.close:
         return { result: kernel.close(Number(arg(0))) };
+      case OP.unlink: {
+        const path = text(pid, arg(0), arg(1));
+        return { result: path === undefined ? -EFAULT : (kernel.unlink?.(path) ?? -EINVAL) };
+      }
       case OP.file: {
-        const name = userOf(pid).read(arg(0), Number(arg(1)));
-        const content = name === undefined ? -EFAULT : kernel.readFile(new TextDecoder().decode(name));
+        const path = text(pid, arg(0), arg(1));
+        const content = path === undefined ? -EFAULT : kernel.readFile(path);
         return typeof content === 'number' ? { result: content } : { result: 0, bytes: content };
       }
       case OP.cpu:
