@@ -72,7 +72,7 @@ export function runAlignCase(sys: Sys, test: AlignCase): AlignAnswer {
 }
 
 /** What 6.1 knows of a register and 5.6 does not, by a rule that came with 5.7. */
-export const SINCE_5_7 = 'since 5.7 bounds follow the known bits after each operation, too';
+const SINCE_5_7 = 'since 5.7 bounds follow the known bits after each operation, too';
 export const KNOWN_SINCE_5_7: readonly { readonly descr: string; readonly insn: number }[] = [
   { descr: 'dubious pointer arithmetic', insn: 6 },
   { descr: 'variable subtraction', insn: 11 },

@@ -114,14 +114,13 @@ export function loadProgram(state: LoadState, prog: BpfProgram, linked: LinkedPr
   if (fd >= 0) return fd;
   const text = `prog '${name}': BPF program load failed: ${errnoText(-fd)}`;
   print('warn', text);
-  if (log === '' && diagnostic === undefined) {
-    const hint = fd === -EINVAL ? newerProg(state.sys, prog) : undefined;
-    throw new LoaderError(hint === undefined ? text : `${text}: ${hint}`, { errno: -fd, prog: name });
-  }
+  const withWhy = (why: string | undefined): string => (why === undefined || why === '' ? text : `${text}: ${why}`);
+  const newer = fd === -EINVAL ? newerProg(state.sys, prog) : undefined;
+  if (log === '' && diagnostic === undefined) throw new LoaderError(withWhy(newer), { errno: -fd, prog: name });
   print('warn', `prog '${name}': -- BEGIN PROG LOAD LOG --\n${log}-- END PROG LOAD LOG --`);
   // The kernel blames a helper that does not exist; the rewritten log says what it stands for.
   const why = log === rawLog ? (diagnostic?.message ?? verdictLine(log)) : verdictLine(log);
-  throw new VerifierError(why === undefined || why === '' ? text : `${text}: ${why}`, {
+  throw new VerifierError(withWhy(why === undefined || why === '' ? newer : why), {
     errno: -fd,
     log,
     insnIdx: diagnostic?.insnIdx ?? lastInsn(log),
