@@ -71,8 +71,7 @@ export function runAlignCase(sys: Sys, test: AlignCase): AlignAnswer {
   return { accepts: fd >= 0, missing };
 }
 
-/** What 6.1 knows of a register and 5.6 does not, by a rule that came with 5.7. */
-const SINCE_5_7 = 'since 5.7 bounds follow the known bits after each operation, too';
+/** What 6.1 knows of a register and 5.6 does not: since 5.7 bounds follow the known bits after each operation, too. */
 export const KNOWN_SINCE_5_7: readonly { readonly descr: string; readonly insn: number }[] = [
   { descr: 'dubious pointer arithmetic', insn: 6 },
   { descr: 'variable subtraction', insn: 11 },

@@ -27,7 +27,11 @@ import {
 } from '@tsbpf/uapi';
 
 /** A program as the system runs it, after every rewrite. Throws with the verifier's log where it does not load. */
-export function translatedProgram(sys: Sys, attr: Omit<ProgLoadAttr, 'insns' | 'license'>, insns: readonly Insn[]): Insn[] {
+export function translatedProgram(
+  sys: Sys,
+  attr: Omit<ProgLoadAttr, 'insns' | 'license'>,
+  insns: readonly Insn[],
+): Insn[] {
   const log_buf = new Uint8Array(65_536);
   const fd = sys.bpf(BPF_PROG_LOAD, { ...attr, license: 'GPL', insns: encodeInsns(insns), log_buf, log_level: 1 });
   if (fd < 0) {
