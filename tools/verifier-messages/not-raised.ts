@@ -34,8 +34,6 @@ export const NOT_RAISED: Readonly<Record<string, string>> = {
   'btf.c:2628': FRAGMENT,
 
   // The analysis.
-  'verifier.c:946': KERNEL_BUG,
-  'verifier.c:1067': KERNEL_BUG,
   'verifier.c:1087': KERNEL_BUG,
   'verifier.c:2099': KERNEL_BUG,
   'verifier.c:3466': KERNEL_BUG,
